@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rooms of the DMA mapping layer know of each other, grouped by the
+ * file that defines it.
+ *
+ * Words. granule: smallest page of an IOMMU. IOVA: address that a device uses.
+ * space: all IOVAs of one domain. last: inclusive end; end: one past. plan: the
+ * layout of a scatterlist. commit: make a mapping. retire: take it away.
+ * quarantine: never hand out again. doorbell: the page that an MSI writes to.
+ *
+ * Sizes are size_t and in bytes, IOVAs are dma_addr_t.
+ */
+#ifndef __DMA_IOMMU_PRIVATE_H
+#define __DMA_IOMMU_PRIVATE_H
+
+#include <linux/align.h>
+#include <linux/iommu.h>
+#include <linux/iova.h>
+#include <linux/maple_tree.h>
+#include <linux/mutex.h>
+
+#include "sg.h"
+
+/* iova.c */
+
+/**
+ * struct iommu_dma_space - The IOVA space of one domain
+ * @iovad: the allocator
+ * @reserved: what iommu_dma_space_reserve() took, one entry per range
+ * @granule: smallest page of the IOMMU in bytes; 0 until the space is set up
+ * @first: lowest IOVA that may be handed out
+ * @last: highest IOVA that may be handed out
+ * @quarantined: bytes that are never handed out again
+ *
+ * @reserved is written under the group's mutex; the rest is written once, at
+ * set-up, or has a lock of its own.
+ */
+struct iommu_dma_space {
+	struct iova_domain iovad;
+	struct maple_tree reserved;
+	size_t granule;
+	dma_addr_t first;
+	dma_addr_t last;
+	atomic_long_t quarantined;
+};
+
+/**
+ * struct iommu_dma_request - What is asked of an IOVA space
+ * @size: bytes, a multiple of the granule
+ * @align: alignment of the start in bytes, a power of two, not above @size
+ *	   rounded up to a power of two
+ * @limit: highest address that the device can use, inclusive
+ * @prefer_32bit: stay below 4 GiB while there is room
+ */
+struct iommu_dma_request {
+	size_t size;
+	size_t align;
+	dma_addr_t limit;
+	bool prefer_32bit;
+};
+
+static inline size_t iommu_dma_granule_offset(const struct iommu_dma_space *space,
+					      u64 addr)
+{
+	return addr & (space->granule - 1);
+}
+
+int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
+			 dma_addr_t first, dma_addr_t last);
+void iommu_dma_space_destroy(struct iommu_dma_space *space);
+int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
+			    dma_addr_t last);
+int iommu_dma_space_alloc(struct iommu_dma_space *space,
+			  const struct iommu_dma_request *request,
+			  dma_addr_t *iova);
+void iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
+			  size_t size);
+void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
+				size_t size);
+
+/* msi.c */
+
+/**
+ * struct iommu_dma_msi - The doorbells that a domain maps
+ * @lock: protects @doorbells. Taken inside the mutex of an IOMMU group: VFIO
+ *	  may attach several groups to one domain, so that one is not enough
+ * @doorbells: list of struct iommu_dma_doorbell
+ */
+struct iommu_dma_msi {
+	struct mutex lock;
+	struct list_head doorbells;
+};
+
+void iommu_dma_msi_init(struct iommu_dma_msi *msi);
+void iommu_dma_msi_destroy(struct iommu_dma_msi *msi);
+int iommu_dma_msi_add_hw_region(struct iommu_dma_msi *msi, phys_addr_t start,
+				size_t size);
+
+/* dma-iommu.c */
+
+/**
+ * struct iommu_dma_cookie - What a domain of the DMA API owns
+ * @space: IOVA space, set up with the first device
+ * @msi: doorbells
+ */
+struct iommu_dma_cookie {
+	struct iommu_dma_space space;
+	struct iommu_dma_msi msi;
+};
+
+/* Bits of dev_iommu::dma_flags, written by iommu_dma_settle_device() only */
+#define IOMMU_DMA_DEV_COHERENT		BIT(0)
+#define IOMMU_DMA_DEV_UNTRUSTED		BIT(1)
+
+static inline bool iommu_dma_dev_coherent(struct device *dev)
+{
+	return READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_COHERENT;
+}
+
+static inline bool iommu_dma_dev_untrusted(struct device *dev)
+{
+	return READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_UNTRUSTED;
+}
+
+struct iommu_domain *iommu_dma_enter(struct device *dev);
+int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
+		   unsigned long attrs);
+struct iommu_dma_request iommu_dma_device_request(struct device *dev,
+						  u64 dma_mask);
+
+/* resv.c */
+int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);
+
+/* commit.c */
+int iommu_dma_commit_range(struct iommu_domain *domain,
+			   struct iommu_dma_request request, phys_addr_t phys,
+			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova);
+int iommu_dma_commit_plan(struct iommu_domain *domain,
+			  struct iommu_dma_request request,
+			  const struct iommu_dma_plan *plan, int prot,
+			  gfp_t gfp, dma_addr_t *iova);
+
+/* retire.c */
+
+/**
+ * struct iommu_dma_retire - A mapping on its way out
+ * @domain: the domain that it leaves
+ * @gather: what has to be invalidated
+ * @asked: bytes that the page table was asked to clear
+ * @cleared: bytes that it said it cleared
+ * @mismatch: one of the answers was not what was asked
+ */
+struct iommu_dma_retire {
+	struct iommu_domain *domain;
+	struct iommu_iotlb_gather gather;
+	size_t asked;
+	size_t cleared;
+	bool mismatch;
+};
+
+void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
+			    struct iommu_domain *domain);
+void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
+			    size_t size);
+bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
+			     size_t size);
+bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
+			    size_t size);
+
+/* bounce.c */
+bool iommu_dma_bounce_needed(struct device *dev, phys_addr_t phys, size_t size,
+			     enum dma_data_direction dir, unsigned long attrs);
+
+#endif /* __DMA_IOMMU_PRIVATE_H */
