@@ -61,8 +61,8 @@ static bool place(const struct iommu_dma_shape *shape, struct scatterlist *sg,
 }
 
 /* Bytes of IOVA that @sg takes, or false if they do not fit in a size_t */
-static bool extent(const struct iommu_dma_shape *shape, struct scatterlist *sg,
-		   size_t *size)
+static bool entry_size(const struct iommu_dma_shape *shape,
+		       struct scatterlist *sg, size_t *size)
 {
 	size_t granules;
 
@@ -106,7 +106,7 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 
 		if (!sg->length)
 			continue;
-		if (!extent(shape, sg, &size) ||
+		if (!entry_size(shape, sg, &size) ||
 		    !place(shape, sg, end, &start) ||
 		    check_add_overflow(start, size, &end))
 			return -EOVERFLOW;
@@ -175,7 +175,7 @@ bool iommu_dma_walk_next(struct iommu_dma_walk *walk,
 			continue;
 
 		/* These cannot fail: they did not when the plan was made */
-		extent(shape, sg, &size);
+		entry_size(shape, sg, &size);
 		place(shape, sg, walk->offset, &start);
 		phys = sg_phys(sg) - entry_offset(shape, sg);
 
@@ -200,7 +200,7 @@ static void clear_dma_fields(struct scatterlist *sgl, int nents)
 
 	/* Drivers use lists again, so that old flags may still be set */
 	for_each_sg(sgl, sg, nents, i) {
-		sg_dma_unmark_bus_address(sg);
+		iommu_dma_sg_clear_flags(sg);
 		sg_dma_address(sg) = DMA_MAPPING_ERROR;
 		sg_dma_len(sg) = 0;
 	}
@@ -235,7 +235,7 @@ int iommu_dma_plan_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 		if (!sg->length)
 			continue;
 
-		extent(shape, sg, &size);
+		entry_size(shape, sg, &size);
 		place(shape, sg, end, &start);
 		end = start + size;
 		addr = iova + start + entry_offset(shape, sg);

@@ -75,6 +75,17 @@ struct iommu_dma_extent {
 	size_t size;
 };
 
+#ifdef CONFIG_NEED_SG_DMA_FLAGS
+static inline void iommu_dma_sg_clear_flags(struct scatterlist *sg)
+{
+	sg->dma_flags = 0;
+}
+#else
+static inline void iommu_dma_sg_clear_flags(struct scatterlist *sg)
+{
+}
+#endif
+
 int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 			const struct iommu_dma_shape *shape,
 			struct scatterlist *sgl, int nents);

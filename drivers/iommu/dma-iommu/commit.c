@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The one way into a mapping.
+ *
+ * Owns the step from "this memory, these limits" to a live mapping: find IOVA,
+ * fill the page table, make the IOMMU see it. Either all of it succeeds or
+ * nothing of it is left, and what has to be taken away again leaves through
+ * retire.c like everything else.
+ *
+ * Locks: none of its own.
+ */
+
+#include <kunit/visibility.h>
+
+#include "private.h"
+
+/**
+ * iommu_dma_commit_range() - Map a physically contiguous range
+ * @domain: the domain, which has a DMA cookie
+ * @request: limits of the IOVA; its size and alignment are filled in here
+ * @phys: physical address
+ * @size: bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE and others
+ * @gfp: for the page table
+ * @iova: set to what the device uses for @phys, on success
+ *
+ * Whole granules are mapped: the device reaches up to a granule more on either
+ * side.
+ *
+ * Context: Any context if @gfp does not block. Takes the locks of the space and
+ * of the IOMMU driver.
+ * Return: 0, or
+ * * -EINVAL	- @size is 0, or so large that it overflows. A retry does not
+ *		  help.
+ * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * other	- the IOMMU driver refused, most often -ENOMEM.
+ */
+int iommu_dma_commit_range(struct iommu_domain *domain,
+			   struct iommu_dma_request request, phys_addr_t phys,
+			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	size_t offset = iommu_dma_granule_offset(space, phys);
+	dma_addr_t start;
+	size_t end;
+	int ret;
+
+	if (!size || check_add_overflow(size, offset, &end) ||
+	    check_add_overflow(end, space->granule - 1, &end))
+		return -EINVAL;
+
+	request.size = end & ~(space->granule - 1);
+	request.align = space->granule;
+	ret = iommu_dma_space_alloc(space, &request, &start);
+	if (ret)
+		return ret;
+
+	ret = iommu_map(domain, start, phys - offset, request.size, prot, gfp);
+	if (ret) {
+		struct iommu_dma_retire retire;
+
+		/* A failed iommu_map() leaves nothing to clear */
+		iommu_dma_retire_begin(&retire, domain);
+		iommu_dma_retire_finish(&retire, start, request.size);
+		return ret;
+	}
+
+	*iova = start + offset;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_range);
+
+static void uncommit_plan(struct iommu_domain *domain,
+			  const struct iommu_dma_plan *plan, dma_addr_t start,
+			  size_t mapped)
+{
+	struct iommu_dma_retire retire;
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+
+	iommu_dma_retire_begin(&retire, domain);
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
+		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
+	iommu_dma_retire_finish(&retire, start, plan->size);
+}
+
+/**
+ * iommu_dma_commit_plan() - Map a scatterlist as planned
+ * @domain: the domain, which has a DMA cookie
+ * @request: limits of the IOVA; its size and alignment come from the plan
+ * @plan: the plan; its list is not written to
+ * @prot: IOMMU_READ, IOMMU_WRITE and others
+ * @gfp: for the page table
+ * @iova: set to the start of the range on success
+ *
+ * Holes of the plan stay unmapped.
+ *
+ * Context: Any context if @gfp does not block. Takes the locks of the space and
+ * of the IOMMU driver.
+ * Return: 0, or
+ * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * other	- the IOMMU driver refused, most often -ENOMEM.
+ */
+int iommu_dma_commit_plan(struct iommu_domain *domain,
+			  struct iommu_dma_request request,
+			  const struct iommu_dma_plan *plan, int prot,
+			  gfp_t gfp, dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+	dma_addr_t start;
+	int ret;
+
+	request.size = plan->size;
+	request.align = plan->align;
+	ret = iommu_dma_space_alloc(space, &request, &start);
+	if (ret)
+		return ret;
+
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next(&walk, plan, &run)) {
+		ret = iommu_map_nosync(domain, start + run.offset, run.phys,
+				       run.size, prot, gfp);
+		if (ret) {
+			uncommit_plan(domain, plan, start, run.offset);
+			return ret;
+		}
+	}
+
+	ret = iommu_sync_map(domain, start, plan->size);
+	if (ret) {
+		uncommit_plan(domain, plan, start, plan->size);
+		return ret;
+	}
+
+	*iova = start;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_plan);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A mock IOMMU, its devices, and what tests can ask of them.
+ *
+ * The mock is a driver like any other: the IOMMU core probes its devices, gives
+ * them groups and default domains and calls iommu_setup_dma_ops() on them. Its
+ * page table is a map of ranges. What was cleared from the table and not yet
+ * invalidated is kept in a second map: a device can still reach it. At every
+ * call the mock checks that nothing which can be reached is mapped again; at the
+ * end of a test, that nothing is left.
+ *
+ * reachable: in the page table, or cleared and not yet invalidated. stale: the
+ * latter only. violation: something that must never happen, seen by the mock.
+ */
+#ifndef __DMA_IOMMU_TESTS_MOCK_H
+#define __DMA_IOMMU_TESTS_MOCK_H
+
+#include <kunit/test.h>
+#include <linux/device.h>
+#include <linux/dma-direct.h>
+#include <linux/iommu.h>
+#include <linux/sizes.h>
+
+#define MOCK_HISTORY	256
+#define MOCK_REGIONS	4
+
+/**
+ * enum mock_op - Calls of the driver that are counted
+ * @MOCK_MAP: map_pages, "m" in the history
+ * @MOCK_SYNC_MAP: iotlb_sync_map, "s"
+ * @MOCK_UNMAP: unmap_pages that cleared something, "u"
+ * @MOCK_SYNC: iotlb_sync, "i"
+ * @MOCK_FLUSH: flush_iotlb_all, "f"
+ * @MOCK_NR_OPS: how many there are
+ */
+enum mock_op {
+	MOCK_MAP,
+	MOCK_SYNC_MAP,
+	MOCK_UNMAP,
+	MOCK_SYNC,
+	MOCK_FLUSH,
+	MOCK_NR_OPS,
+};
+
+/**
+ * struct mock_fault - What goes wrong next
+ * @map_nth: which map call from now on fails, counted from 1; 0 for none
+ * @map_error: what that call returns
+ * @map_pages: pages that it maps all the same
+ * @sync_map_nth: which iotlb_sync_map call from now on fails; 0 for none
+ * @sync_map_error: what that call returns
+ * @unmap_nth: which unmap call leaves its last granule mapped; 0 for none
+ */
+struct mock_fault {
+	unsigned int map_nth;
+	int map_error;
+	size_t map_pages;
+	unsigned int sync_map_nth;
+	int sync_map_error;
+	unsigned int unmap_nth;
+};
+
+/**
+ * struct mock - The mock IOMMU as one test sees it
+ * @test: the test
+ * @pgsize_bitmap: page sizes of domains that are made from now on
+ * @first: lowest IOVA that they translate
+ * @last: highest IOVA that they translate
+ * @chunk: most pages that one map call takes; 0 for no limit
+ * @check_pages: a page that can be reached must not be free; looks at each page
+ * @check_heads: the same, for the first page of a physically contiguous range
+ * @deferred: devices attach to their domain when they are used
+ * @lazy: default domains are of type IOMMU_DOMAIN_DMA_FQ
+ * @kept: bytes that the test leaves mapped in DMA domains on purpose
+ * @direct: bytes that it leaves mapped outside of the IOVA space
+ * @at_sync: called when an invalidation starts, with the stale ranges still
+ *	     reachable
+ * @at_sync_data: for @at_sync
+ * @fault: what goes wrong next
+ * @lock: protects all that follows, and what it points to
+ * @domains: list of domains
+ * @history: one letter per call of the driver, see enum mock_op
+ * @nr_history: letters in @history
+ * @count: calls of the driver
+ * @last_prot: of the last map call
+ * @last_gfp: of the last map call
+ * @violations: things seen that must never happen
+ * @complaint: the first of them
+ */
+struct mock {
+	struct kunit *test;
+	unsigned long pgsize_bitmap;
+	dma_addr_t first;
+	dma_addr_t last;
+	size_t chunk;
+	bool check_pages;
+	bool check_heads;
+	bool deferred;
+	bool lazy;
+	size_t kept;
+	size_t direct;
+	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
+	void *at_sync_data;
+	struct mock_fault fault;
+
+	spinlock_t lock;
+	struct list_head domains;
+	char history[MOCK_HISTORY + 1];
+	unsigned int nr_history;
+	unsigned int count[MOCK_NR_OPS];
+	int last_prot;
+	gfp_t last_gfp;
+	unsigned int violations;
+	char complaint[128];
+};
+
+/**
+ * struct mock_region - A reserved region
+ * @first: lowest address
+ * @last: highest address, inclusive
+ * @type: as in struct iommu_resv_region
+ * @empty: a region of no bytes at @first, as bad firmware has them
+ */
+struct mock_region {
+	phys_addr_t first;
+	phys_addr_t last;
+	enum iommu_resv_type type;
+	bool empty;
+};
+
+/**
+ * struct mock_traits - What a device is like; all zero is a plain one
+ * @dma_mask: of the device; 0 for 64 bits. The coherent mask is the same
+ * @coherent_mask: for buffers, if not the same
+ * @bus_limit: as struct device's bus_dma_limit; 0 for none
+ * @boundary: segment boundary; 0 for the default of 4 GiB
+ * @max_seg: maximum segment size; 0 for the default of 64 KiB
+ * @align_mask: as in struct device_dma_parameters
+ * @noncoherent: caches have to be maintained by software
+ * @range_map: DMA windows, ended by an entry of size 0; copied
+ * @regions: reserved regions
+ * @nr_regions: how many
+ * @sibling: a device whose group this one joins; NULL for a group of its own
+ */
+struct mock_traits {
+	u64 dma_mask;
+	u64 coherent_mask;
+	u64 bus_limit;
+	unsigned long boundary;
+	unsigned int max_seg;
+	unsigned int align_mask;
+	bool noncoherent;
+	const struct bus_dma_region *range_map;
+	struct mock_region regions[MOCK_REGIONS];
+	unsigned int nr_regions;
+	struct device *sibling;
+};
+
+int mock_suite_init(struct kunit_suite *suite);
+void mock_suite_exit(struct kunit_suite *suite);
+int mock_test_init(struct kunit *test);
+void mock_test_exit(struct kunit *test);
+
+struct device *mock_device(struct mock *mock, const struct mock_traits *traits);
+void mock_device_remove(struct mock *mock, struct device *dev);
+struct iommu_domain *mock_unmanaged_domain(struct mock *mock,
+					   struct device *dev);
+
+void mock_forget(struct mock *mock);
+size_t mock_live(struct iommu_domain *domain);
+size_t mock_stale(struct iommu_domain *domain);
+size_t mock_room(struct iommu_domain *domain);
+bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
+		 phys_addr_t *phys, int *prot);
+bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
+size_t mock_unstick(struct iommu_domain *domain);
+
+void *mock_buffer(struct kunit *test, size_t size);
+
+/* The granule of a domain that the mock made */
+static inline size_t mock_granule(struct mock *mock)
+{
+	return mock->pgsize_bitmap & -mock->pgsize_bitmap;
+}
+
+/* How much memory @size bytes from @addr on take, in whole granules */
+static inline size_t mock_span(struct mock *mock, u64 addr, size_t size)
+{
+	size_t granule = mock_granule(mock);
+
+	return ALIGN((addr & (granule - 1)) + size, granule);
+}
+
+#endif /* __DMA_IOMMU_TESTS_MOCK_H */
