@@ -142,8 +142,9 @@ static int set_up_space(struct iommu_domain *domain)
 					    geometry->aperture_end);
 
 	/* Another device of the group has seen to it, and may have mappings */
-	return space->granule == granule &&
-	       space->last == geometry->aperture_end ? 0 : -EFAULT;
+	if (space->granule != granule || space->last != geometry->aperture_end)
+		return -EFAULT;
+	return 0;
 }
 
 static int set_up_device(struct iommu_domain *domain, struct device *dev)
@@ -282,7 +283,7 @@ static bool alignment_supported(struct device *dev,
 	if (dma_get_min_align_mask(dev) < space->granule)
 		return true;
 
-	dev_warn_once(dev, "mappings that keep more address bits than the IOMMU granule are not supported\n");
+	dev_warn_once(dev, "DMA alignment beyond the IOMMU granule refused\n");
 	return false;
 }
 
@@ -305,11 +306,13 @@ static bool alignment_supported(struct device *dev,
 dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			      enum dma_data_direction dir, unsigned long attrs)
 {
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dma_get_mask(dev));
 	struct iommu_domain *domain = iommu_dma_enter(dev);
+	int prot = iommu_dma_prot(dev, dir, attrs);
 	dma_addr_t iova;
 
-	if (!domain ||
-	    !alignment_supported(dev, &domain->iova_cookie->space) ||
+	if (!domain || !alignment_supported(dev, &domain->iova_cookie->space) ||
 	    iommu_dma_bounce_needed(dev, phys, size, dir, attrs))
 		return DMA_MAPPING_ERROR;
 
@@ -318,9 +321,7 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 		arch_sync_dma_flush();
 	}
 
-	if (iommu_dma_commit_range(domain,
-				   iommu_dma_device_request(dev, dma_get_mask(dev)),
-				   phys, size, iommu_dma_prot(dev, dir, attrs),
+	if (iommu_dma_commit_range(domain, request, phys, size, prot,
 				   GFP_ATOMIC, &iova))
 		return DMA_MAPPING_ERROR;
 	return iova;
@@ -346,7 +347,7 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 {
 	struct iommu_domain *domain = iommu_get_dma_domain(dev);
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
-	size_t offset = iommu_dma_granule_offset(space, dma_handle);
+	size_t offset = iommu_dma_offset(space, dma_handle);
 	bool sync = need_cache_sync(dev, attrs);
 	phys_addr_t phys = 0;
 
@@ -366,9 +367,11 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 	}
 }
 
+typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
+			      enum dma_data_direction dir);
+
 static void sync_list(struct scatterlist *sgl, int nents,
-		      enum dma_data_direction dir,
-		      void (*sync)(phys_addr_t, size_t, enum dma_data_direction))
+		      enum dma_data_direction dir, cache_sync_fn sync)
 {
 	struct scatterlist *sg;
 	int i;
@@ -384,6 +387,9 @@ static int check_list(struct device *dev, struct scatterlist *sgl, int nents,
 {
 	struct scatterlist *sg;
 	int i;
+
+	if (!IS_ENABLED(CONFIG_PCI_P2PDMA) && iommu_dma_dev_plain(dev))
+		return 0;
 
 	for_each_sg(sgl, sg, nents, i) {
 		if (IS_ENABLED(CONFIG_PCI_P2PDMA) &&
@@ -440,7 +446,10 @@ static int to_dma_errno(int ret)
 int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		     enum dma_data_direction dir, unsigned long attrs)
 {
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dma_get_mask(dev));
 	struct iommu_domain *domain = iommu_dma_enter(dev);
+	int prot = iommu_dma_prot(dev, dir, attrs);
 	struct iommu_dma_shape shape = {
 		.boundary = dma_get_seg_boundary(dev),
 		.max_seg = dma_get_max_seg_size(dev),
@@ -466,10 +475,8 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (need_cache_sync(dev, attrs))
 		sync_list(sgl, nents, dir, arch_sync_dma_for_device);
 
-	ret = iommu_dma_commit_plan(domain,
-				    iommu_dma_device_request(dev, dma_get_mask(dev)),
-				    &plan, iommu_dma_prot(dev, dir, attrs),
-				    GFP_ATOMIC, &iova);
+	ret = iommu_dma_commit_plan(domain, request, &plan, prot, GFP_ATOMIC,
+				    &iova);
 	if (ret)
 		return to_dma_errno(ret);
 
@@ -529,11 +536,13 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
 				   size_t size, enum dma_data_direction dir)
 {
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+
 	if (iommu_dma_dev_coherent(dev))
 		return;
 
-	arch_sync_dma_for_cpu(iommu_iova_to_phys(iommu_get_dma_domain(dev),
-						 dma_handle), size, dir);
+	arch_sync_dma_for_cpu(iommu_iova_to_phys(domain, dma_handle), size,
+			      dir);
 	arch_sync_dma_flush();
 }
 
@@ -549,11 +558,13 @@ void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
 void iommu_dma_sync_single_for_device(struct device *dev, dma_addr_t dma_handle,
 				      size_t size, enum dma_data_direction dir)
 {
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+
 	if (iommu_dma_dev_coherent(dev))
 		return;
 
-	arch_sync_dma_for_device(iommu_iova_to_phys(iommu_get_dma_domain(dev),
-						    dma_handle), size, dir);
+	arch_sync_dma_for_device(iommu_iova_to_phys(domain, dma_handle), size,
+				 dir);
 	arch_sync_dma_flush();
 }
 
@@ -627,23 +638,23 @@ size_t iommu_dma_max_mapping_size(struct device *dev)
 }
 
 const struct dma_map_ops iommu_dma_ops = {
-	.alloc			= iommu_dma_alloc,
-	.free			= iommu_dma_free,
-	.alloc_pages_op		= dma_common_alloc_pages,
-	.free_pages		= dma_common_free_pages,
-	.mmap			= iommu_dma_mmap,
-	.get_sgtable		= iommu_dma_get_sgtable,
-	.map_phys		= iommu_dma_map_phys,
-	.unmap_phys		= iommu_dma_unmap_phys,
-	.map_sg			= iommu_dma_map_sg,
-	.unmap_sg		= iommu_dma_unmap_sg,
-	.sync_single_for_cpu	= iommu_dma_sync_single_for_cpu,
-	.sync_single_for_device	= iommu_dma_sync_single_for_device,
-	.sync_sg_for_cpu	= iommu_dma_sync_sg_for_cpu,
-	.sync_sg_for_device	= iommu_dma_sync_sg_for_device,
-	.get_merge_boundary	= iommu_dma_get_merge_boundary,
-	.opt_mapping_size	= iommu_dma_opt_mapping_size,
-	.max_mapping_size	= iommu_dma_max_mapping_size,
+	.alloc = iommu_dma_alloc,
+	.free = iommu_dma_free,
+	.alloc_pages_op = dma_common_alloc_pages,
+	.free_pages = dma_common_free_pages,
+	.mmap = iommu_dma_mmap,
+	.get_sgtable = iommu_dma_get_sgtable,
+	.map_phys = iommu_dma_map_phys,
+	.unmap_phys = iommu_dma_unmap_phys,
+	.map_sg = iommu_dma_map_sg,
+	.unmap_sg = iommu_dma_unmap_sg,
+	.sync_single_for_cpu = iommu_dma_sync_single_for_cpu,
+	.sync_single_for_device = iommu_dma_sync_single_for_device,
+	.sync_sg_for_cpu = iommu_dma_sync_sg_for_cpu,
+	.sync_sg_for_device = iommu_dma_sync_sg_for_device,
+	.get_merge_boundary = iommu_dma_get_merge_boundary,
+	.opt_mapping_size = iommu_dma_opt_mapping_size,
+	.max_mapping_size = iommu_dma_max_mapping_size,
 };
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_ops);
 

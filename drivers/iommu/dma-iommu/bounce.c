@@ -32,21 +32,19 @@ bool iommu_dma_bounce_needed(struct device *dev, phys_addr_t phys, size_t size,
 {
 	struct iommu_domain *domain = iommu_get_dma_domain(dev);
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	const char *why;
 
-	if (iommu_dma_granule_offset(space, phys | size) &&
-	    iommu_dma_dev_untrusted(dev)) {
-		dev_warn_ratelimited(dev, "untrusted, and buffer %pap+%zu is not made of whole %zu-byte granules: refused, bouncing is not supported\n",
-				     &phys, size, space->granule);
-		return true;
-	}
-
-	if (attrs & DMA_ATTR_MMIO || iommu_dma_dev_coherent(dev))
+	if (iommu_dma_dev_plain(dev))
 		return false;
 
-	if (dma_kmalloc_needs_bounce(dev, size, dir)) {
-		dev_warn_ratelimited(dev, "not coherent, and a buffer of %zu bytes may share a cache line: refused, bouncing is not supported\n",
-				     size);
-		return true;
-	}
-	return false;
+	if (iommu_dma_dev_untrusted(dev) && iommu_dma_offset(space, phys | size))
+		why = "shares a granule, and the device is untrusted";
+	else if (!(attrs & DMA_ATTR_MMIO) && !iommu_dma_dev_coherent(dev) &&
+		 dma_kmalloc_needs_bounce(dev, size, dir))
+		why = "may share a cache line, and the device is not coherent";
+	else
+		return false;
+
+	dev_warn_ratelimited(dev, "refused to map %zu bytes: %s\n", size, why);
+	return true;
 }

@@ -23,7 +23,7 @@
 #include "private.h"
 
 /* What helper allocations take over of the flags that are meant for the pages */
-#define IOMMU_DMA_META_GFP(gfp)		((gfp) & (GFP_KERNEL | __GFP_NOWARN))
+#define IOMMU_DMA_META_GFP(gfp) ((gfp) & (GFP_KERNEL | __GFP_NOWARN))
 
 /**
  * struct iommu_dma_noncontiguous - What stands behind a non-contiguous buffer
@@ -93,8 +93,8 @@ static struct page **alloc_page_array(struct device *dev, unsigned int count,
 		return NULL;
 
 	while (done < count) {
-		block = alloc_block(dev_to_node(dev), count - done, &orders, gfp,
-				    &order);
+		block = alloc_block(dev_to_node(dev), count - done, &orders,
+				    gfp, &order);
 		if (!block) {
 			free_page_array(pages, done);
 			return NULL;
@@ -119,6 +119,9 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 		.boundary = ULONG_MAX,
 		.max_seg = UINT_MAX,
 	};
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dev->coherent_dma_mask);
+	int prot = iommu_dma_prot(dev, DMA_BIDIRECTIONAL, attrs);
 	struct iommu_dma_plan plan;
 	struct scatterlist *sg;
 	dma_addr_t iova;
@@ -135,11 +138,8 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 
 	ret = iommu_dma_plan_make(&plan, &shape, sgt->sgl, sgt->orig_nents);
 	if (!ret)
-		ret = iommu_dma_commit_plan(domain,
-					    iommu_dma_device_request(dev, dev->coherent_dma_mask),
-					    &plan,
-					    iommu_dma_prot(dev, DMA_BIDIRECTIONAL, attrs),
-					    gfp, &iova);
+		ret = iommu_dma_commit_plan(domain, request, &plan, prot, gfp,
+					    &iova);
 	if (ret) {
 		sg_free_table(sgt);
 		return ret;
@@ -215,7 +215,9 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 static struct page *alloc_contiguous(struct device *dev, size_t size, gfp_t gfp,
 				     unsigned long attrs, void **cpu_addr)
 {
+	pgprot_t prot = dma_pgprot(dev, PAGE_KERNEL, attrs);
 	bool coherent = iommu_dma_dev_coherent(dev);
+	const void *caller = __builtin_return_address(0);
 	struct page *page;
 
 	page = dma_alloc_contiguous(dev, size, gfp);
@@ -228,9 +230,8 @@ static struct page *alloc_contiguous(struct device *dev, size_t size, gfp_t gfp,
 	if (coherent && !PageHighMem(page))
 		*cpu_addr = page_address(page);
 	else if (gfpflags_allow_blocking(gfp))
-		*cpu_addr = dma_common_contiguous_remap(page, size,
-							dma_pgprot(dev, PAGE_KERNEL, attrs),
-							__builtin_return_address(0));
+		*cpu_addr =
+			dma_common_contiguous_remap(page, size, prot, caller);
 	if (!*cpu_addr) {
 		dma_free_contiguous(dev, page, size);
 		return NULL;
@@ -291,6 +292,9 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 		      gfp_t gfp, unsigned long attrs)
 {
 	size_t alloc_size = (size_t)pages_of(size) << PAGE_SHIFT;
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dev->coherent_dma_mask);
+	int prot = iommu_dma_prot(dev, DMA_BIDIRECTIONAL, attrs);
 	struct iommu_domain *domain;
 	struct page *page;
 	void *cpu_addr;
@@ -315,11 +319,9 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!page)
 		return NULL;
 
-	if (iommu_dma_commit_range(domain,
-				   iommu_dma_device_request(dev, dev->coherent_dma_mask),
-				   page_to_phys(page), alloc_size,
-				   iommu_dma_prot(dev, DMA_BIDIRECTIONAL, attrs),
-				   IOMMU_DMA_META_GFP(gfp), handle)) {
+	if (iommu_dma_commit_range(domain, request, page_to_phys(page),
+				   alloc_size, prot, IOMMU_DMA_META_GFP(gfp),
+				   handle)) {
 		free_memory(dev, cpu_addr, alloc_size);
 		return NULL;
 	}

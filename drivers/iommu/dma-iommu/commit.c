@@ -40,7 +40,7 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
-	size_t offset = iommu_dma_granule_offset(space, phys);
+	size_t offset = iommu_dma_offset(space, phys);
 	dma_addr_t start;
 	size_t end;
 	int ret;

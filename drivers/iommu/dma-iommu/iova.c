@@ -93,10 +93,11 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_destroy);
 static bool in_use(struct iommu_dma_space *space, unsigned long lo,
 		   unsigned long hi)
 {
+	struct rb_root *root = &space->iovad.rbroot;
 	struct rb_node *node;
 
 	guard(spinlock_irqsave)(&space->iovad.iova_rbtree_lock);
-	for (node = rb_first(&space->iovad.rbroot); node; node = rb_next(node)) {
+	for (node = rb_first(root); node; node = rb_next(node)) {
 		struct iova *iova = rb_entry(node, struct iova, node);
 
 		/* The last node is a mark of the allocator's, not a range */
@@ -203,7 +204,7 @@ int iommu_dma_space_alloc(struct iommu_dma_space *space,
 	dma_addr_t limit = min(request->limit, space->last);
 	unsigned long count, limit_pfn, pfn = 0;
 
-	if (!request->size || iommu_dma_granule_offset(space, request->size) ||
+	if (!request->size || iommu_dma_offset(space, request->size) ||
 	    request->align / 2 >= request->size)
 		return -EINVAL;
 	if (limit < space->first || request->size - 1 > limit - space->first)

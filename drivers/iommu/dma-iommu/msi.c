@@ -261,6 +261,7 @@ int iommu_dma_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 	struct device *dev = msi_desc_to_dev(desc);
 	struct iommu_dma_msi *msi = domain_msi(domain);
 	struct iommu_dma_doorbell *doorbell;
+	dma_addr_t iova;
 	size_t granule;
 
 	if (!msi) {
@@ -275,10 +276,8 @@ int iommu_dma_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 
 	/* The descriptor keeps the start of a granule, not of a region */
 	granule = doorbell_size(domain);
-	msi_desc_set_iommu_msi_iova(desc,
-				    ALIGN_DOWN(doorbell->iova +
-					       (msi_addr - doorbell->phys),
-					       granule),
+	iova = doorbell->iova + (msi_addr - doorbell->phys);
+	msi_desc_set_iommu_msi_iova(desc, ALIGN_DOWN(iova, granule),
 				    ilog2(granule));
 	return 0;
 }

@@ -59,8 +59,8 @@ struct iommu_dma_request {
 	bool prefer_32bit;
 };
 
-static inline size_t iommu_dma_granule_offset(const struct iommu_dma_space *space,
-					      u64 addr)
+static inline size_t iommu_dma_offset(const struct iommu_dma_space *space,
+				      u64 addr)
 {
 	return addr & (space->granule - 1);
 }
@@ -87,7 +87,7 @@ void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
  * @doorbells: list of struct iommu_dma_doorbell
  */
 struct iommu_dma_msi {
-	struct mutex lock;
+	struct mutex lock; /* protects @doorbells */
 	struct list_head doorbells;
 };
 
@@ -109,8 +109,8 @@ struct iommu_dma_cookie {
 };
 
 /* Bits of dev_iommu::dma_flags, written by iommu_dma_settle_device() only */
-#define IOMMU_DMA_DEV_COHERENT		BIT(0)
-#define IOMMU_DMA_DEV_UNTRUSTED		BIT(1)
+#define IOMMU_DMA_DEV_COHERENT BIT(0)
+#define IOMMU_DMA_DEV_UNTRUSTED BIT(1)
 
 static inline bool iommu_dma_dev_coherent(struct device *dev)
 {
@@ -120,6 +120,12 @@ static inline bool iommu_dma_dev_coherent(struct device *dev)
 static inline bool iommu_dma_dev_untrusted(struct device *dev)
 {
 	return READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_UNTRUSTED;
+}
+
+/* Coherent and trusted: every buffer is mapped in place */
+static inline bool iommu_dma_dev_plain(struct device *dev)
+{
+	return READ_ONCE(dev->iommu->dma_flags) == IOMMU_DMA_DEV_COHERENT;
 }
 
 struct iommu_domain *iommu_dma_enter(struct device *dev);

@@ -19,8 +19,6 @@
  * No locks. Any context.
  */
 
-#include <kunit/visibility.h>
-
 #include "sg.h"
 
 /* Bytes between the start of the first granule that @sg touches and its data */

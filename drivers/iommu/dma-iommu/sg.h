@@ -8,6 +8,10 @@
 #ifndef __DMA_IOMMU_SG_H
 #define __DMA_IOMMU_SG_H
 
+#include <kunit/visibility.h>
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
