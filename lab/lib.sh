@@ -48,3 +48,46 @@ status() {
 status_end() { if [ -t 2 ]; then printf '\r\033[K' >&2; fi; }
 
 elapsed() { printf '%d:%02d' $((($(date +%s) - $1) / 60)) $((($(date +%s) - $1) % 60)); }
+
+# What makes two builds of the same tree the same.
+fixed_build_identity() {
+	export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
+}
+
+# Put ccache before $cc when it is there. Its cache is below out/ unless the
+# user has one.
+use_ccache() {
+	command -v ccache >/dev/null || return 0
+	cc="ccache $cc"
+	export CCACHE_DIR="${CCACHE_DIR:-$out/ccache}" CCACHE_BASEDIR="$out" CCACHE_NOHASHDIR=1
+}
+
+# watch_objects BUILD START: until watch_end, say how far a kernel build is.
+watch_objects() {
+	trap 'watch_end' EXIT
+	trap 'exit 130' INT TERM
+	: >"$1/lab.building"
+	(
+		exec 9>&-
+		every=30
+		[ ! -t 2 ] || every=2
+		while sleep $every >/dev/null 2>&1; do
+			status "  $(find "$1" -name '*.o' -newer "$1/lab.building" 2>/dev/null | wc -l) objects compiled, $(elapsed "$2")"
+		done
+	) &
+	watcher=$!
+}
+
+watch_end() {
+	trap - EXIT INT TERM
+	kill "$watcher" 2>/dev/null
+	status_end
+}
+
+# no_warning LOG: fail if a compiler or the kernel's build warned.
+no_warning() {
+	if grep -q 'warning: ' "$1"; then
+		grep 'warning: ' "$1" | head -n 20 >&2
+		die "$(grep -c 'warning: ' "$1") warnings; see $1"
+	fi
+}

@@ -20,7 +20,7 @@ CONFIG_BLK_DEV_NVME=y''',
 			   kernel_command_line='console=ttyAMA0',
 			   extra_qemu_params=[
 					   '-machine', 'virt,gic-version=3,iommu=smmuv3',
-					   '-cpu', 'max,pauth-impdef=on',
+					   '-cpu', 'max',
 					   '-smp', '4',
 					   '-m', '2048',
 					   '-device', 'edu,dma_mask=0xffffffffffffffff',

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+# A thin front: every job is a script below lab/ with its own --help.
+
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+export LINUX MODE V
+
+help:
+	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
+	@echo 'make test       KUnit under QEMU, the x86_64 build, and the tests of the lab'
+	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
+	@echo 'make tree       the patched kernel tree, in out/tree'
+	@echo 'make clean      remove what was built; downloads and the base stay'
+	@echo 'make distclean  remove out/'
+	@echo
+	@echo 'LINUX=PATH      use that Linux 7.3.y tree as the base; it is only read'
+	@echo 'V=1             show the logs as well'
+
+run:
+	@lab/need build qemu guest
+	@lab/run
+
+test:
+	@lab/need x86 qemu
+	@lab/test
+
+check:
+	@lab/need check
+	@lab/check
+
+tree:
+	@lab/need base
+	@lab/overlay
+
+clean:
+	@rm -rf out/build out/kunit out/guest out/log out/check
+
+distclean:
+	@rm -rf out
+
+.PHONY: help run test check tree clean distclean
