@@ -32,6 +32,7 @@
 #include <linux/iommu-dma.h>
 #include <linux/jump_label.h>
 #include <linux/memremap.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 
@@ -524,6 +525,17 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		sync_list(sgl, nents, dir, arch_sync_dma_for_cpu);
 }
 
+/*
+ * The memory behind a DMA address. The IOMMU API has no better answer than 0 for
+ * "not mapped", which is an address only where there is memory at 0.
+ */
+static bool mapped_phys(struct device *dev, dma_addr_t dma_handle,
+			phys_addr_t *phys)
+{
+	*phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), dma_handle);
+	return !WARN_ON_ONCE(!*phys && !pfn_valid(0));
+}
+
 /**
  * iommu_dma_sync_single_for_cpu() - Let the CPU see what the device wrote
  * @dev: the device
@@ -536,13 +548,12 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
 				   size_t size, enum dma_data_direction dir)
 {
-	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	phys_addr_t phys;
 
-	if (iommu_dma_dev_coherent(dev))
+	if (iommu_dma_dev_coherent(dev) || !mapped_phys(dev, dma_handle, &phys))
 		return;
 
-	arch_sync_dma_for_cpu(iommu_iova_to_phys(domain, dma_handle), size,
-			      dir);
+	arch_sync_dma_for_cpu(phys, size, dir);
 	arch_sync_dma_flush();
 }
 
@@ -558,13 +569,12 @@ void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
 void iommu_dma_sync_single_for_device(struct device *dev, dma_addr_t dma_handle,
 				      size_t size, enum dma_data_direction dir)
 {
-	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	phys_addr_t phys;
 
-	if (iommu_dma_dev_coherent(dev))
+	if (iommu_dma_dev_coherent(dev) || !mapped_phys(dev, dma_handle, &phys))
 		return;
 
-	arch_sync_dma_for_device(iommu_iova_to_phys(domain, dma_handle), size,
-				 dir);
+	arch_sync_dma_for_device(phys, size, dir);
 	arch_sync_dma_flush();
 }
 

@@ -37,7 +37,8 @@ bool iommu_dma_bounce_needed(struct device *dev, phys_addr_t phys, size_t size,
 	if (iommu_dma_dev_plain(dev))
 		return false;
 
-	if (iommu_dma_dev_untrusted(dev) && iommu_dma_offset(space, phys | size))
+	if (iommu_dma_dev_untrusted(dev) &&
+	    iommu_dma_offset(space, phys | size))
 		why = "shares a granule, and the device is untrusted";
 	else if (!(attrs & DMA_ATTR_MMIO) && !iommu_dma_dev_coherent(dev) &&
 		 dma_kmalloc_needs_bounce(dev, size, dir))

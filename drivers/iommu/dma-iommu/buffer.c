@@ -23,7 +23,8 @@
 #include "private.h"
 
 /* What helper allocations take over of the flags that are meant for the pages */
-#define IOMMU_DMA_META_GFP(gfp) ((gfp) & (GFP_KERNEL | __GFP_NOWARN))
+#define IOMMU_DMA_META_GFP(gfp) \
+	((gfp) & (GFP_KERNEL | __GFP_HIGH | __GFP_NOWARN))
 
 /**
  * struct iommu_dma_noncontiguous - What stands behind a non-contiguous buffer
@@ -401,7 +402,10 @@ int iommu_dma_mmap(struct device *dev, struct vm_area_struct *vma,
  * @attrs: as for the allocation
  *
  * Context: Process context, may sleep.
- * Return: 0, or -ENOMEM.
+ * Return: 0, or
+ * * -EINVAL	- one physically contiguous block of 4 GiB or more, which no entry
+ *		  of a list can hold. A retry does not help.
+ * * -ENOMEM	- out of memory.
  */
 int iommu_dma_get_sgtable(struct device *dev, struct sg_table *sgt,
 			  void *cpu_addr, dma_addr_t dma_addr, size_t size,
@@ -423,6 +427,8 @@ int iommu_dma_get_sgtable(struct device *dev, struct sg_table *sgt,
 		return sg_alloc_table_from_pages(sgt, pages, count, 0, size,
 						 GFP_KERNEL);
 
+	if (count > UINT_MAX >> PAGE_SHIFT)
+		return -EINVAL;
 	ret = sg_alloc_table(sgt, 1, GFP_KERNEL);
 	if (ret)
 		return ret;

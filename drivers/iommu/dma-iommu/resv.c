@@ -69,7 +69,8 @@ static bool next_bridge_window(struct device *dev, dma_addr_t at,
 	bridge = pci_find_host_bridge(to_pci_dev(dev)->bus);
 	resource_list_for_each_entry(entry, &bridge->dma_ranges)
 		pick_lower(at, entry->res->start - entry->offset,
-			   entry->res->end - entry->offset, first, last, &found);
+			   entry->res->end - entry->offset, first, last,
+			   &found);
 	return found;
 }
 

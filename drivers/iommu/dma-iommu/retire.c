@@ -54,8 +54,8 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin);
 void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 			    size_t size)
 {
-	size_t cleared = iommu_unmap_fast(retire->domain, iova, size,
-					  &retire->gather);
+	size_t cleared =
+		iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
 
 	retire->asked += size;
 	retire->cleared += cleared;
