@@ -16,7 +16,7 @@ help:
 	@echo 'V=1             show the logs as well'
 
 run:
-	@lab/need build qemu guest
+	@lab/need
 	@lab/run
 
 test:
@@ -32,7 +32,7 @@ tree:
 	@lab/overlay
 
 clean:
-	@rm -rf out/build out/kunit out/guest out/log out/check
+	@rm -rf out/build out/kunit out/run out/log out/check
 
 distclean:
 	@rm -rf out
