@@ -136,6 +136,7 @@ static int set_up_space(struct iommu_domain *domain)
 	const struct iommu_domain_geometry *geometry = &domain->geometry;
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t granule = BIT(__ffs(domain->pgsize_bitmap));
+	dma_addr_t first = ALIGN(geometry->aperture_start, granule);
 
 	if (!space->granule)
 		return iommu_dma_space_init(space, granule,
@@ -143,7 +144,9 @@ static int set_up_space(struct iommu_domain *domain)
 					    geometry->aperture_end);
 
 	/* Another device of the group has seen to it, and may have mappings */
-	if (space->granule != granule || space->last != geometry->aperture_end)
+	if (space->granule != granule ||
+	    space->first != max_t(dma_addr_t, first, granule) ||
+	    space->last != geometry->aperture_end)
 		return -EFAULT;
 	return 0;
 }
