@@ -179,6 +179,19 @@ int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_reserve);
 
+/*
+ * The allocator takes a search that failed below a device's own limit for one
+ * that found all of the first 4 GiB full, and refuses the next ones untried. A
+ * device with a small mask must not do that to the others of its domain.
+ */
+static void forget_failure(struct iommu_dma_space *space)
+{
+	struct iova_domain *iovad = &space->iovad;
+
+	guard(spinlock_irqsave)(&iovad->iova_rbtree_lock);
+	iovad->max32_alloc_size = iovad->dma_32bit_pfn;
+}
+
 /**
  * iommu_dma_space_alloc() - Find room for a mapping
  * @space: the space
@@ -220,8 +233,11 @@ int iommu_dma_space_alloc(struct iommu_dma_space *space,
 				      false);
 	if (!pfn)
 		pfn = alloc_iova_fast(&space->iovad, count, limit_pfn, true);
-	if (!pfn)
+	if (!pfn) {
+		if (limit < min_t(u64, space->last, U32_MAX))
+			forget_failure(space);
 		return -ENOSPC;
+	}
 
 	*iova = (dma_addr_t)pfn << shift;
 	return 0;
