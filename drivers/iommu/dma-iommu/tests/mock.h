@@ -19,6 +19,7 @@
 #include <linux/device.h>
 #include <linux/dma-direct.h>
 #include <linux/iommu.h>
+#include <linux/platform_device.h>
 #include <linux/sizes.h>
 
 #define MOCK_HISTORY	256
@@ -69,7 +70,6 @@ struct mock_fault {
  * @chunk: most pages that one map call takes; 0 for no limit
  * @check_pages: a page that can be reached must not be free; looks at each page
  * @check_heads: the same, for the first page of a physically contiguous range
- * @deferred: devices attach to their domain when they are used
  * @lazy: default domains are of type IOMMU_DOMAIN_DMA_FQ
  * @kept: bytes that the test leaves mapped in DMA domains on purpose
  * @direct: bytes that it leaves mapped outside of the IOVA space
@@ -95,7 +95,6 @@ struct mock {
 	size_t chunk;
 	bool check_pages;
 	bool check_heads;
-	bool deferred;
 	bool lazy;
 	size_t kept;
 	size_t direct;
@@ -156,26 +155,69 @@ struct mock_traits {
 	struct device *sibling;
 };
 
+/**
+ * struct mock_dev - A device behind the mock IOMMU, in its driver data
+ * @mock: as the test sees it
+ * @pdev: the device
+ * @traits: what it is like
+ */
+struct mock_dev {
+	struct mock *mock;
+	struct platform_device *pdev;
+	struct mock_traits traits;
+};
+
+/**
+ * struct mock_given - Which IOVAs a device was given, when it asked for all
+ * @granules: one bit per granule from IOVA 0 on
+ * @nr: bits that are set
+ * @lowest: the lowest IOVA
+ * @highest: the highest granule's start
+ */
+struct mock_given {
+	unsigned long *granules;
+	unsigned int nr;
+	dma_addr_t lowest;
+	dma_addr_t highest;
+};
+
+/* mock.c: the IOMMU driver */
+
+struct fwnode_handle *mock_fwnode(void);
 int mock_suite_init(struct kunit_suite *suite);
 void mock_suite_exit(struct kunit_suite *suite);
+
+void mock_forget(struct mock *mock);
+size_t mock_live(struct iommu_domain *domain);
+size_t mock_stale(struct iommu_domain *domain);
+bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
+		 phys_addr_t *phys, int *prot);
+bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
+size_t mock_unstick(struct iommu_domain *domain);
+size_t mock_left_behind(struct mock *mock);
+
+/* mock_device.c: what tests have of it */
+
 int mock_test_init(struct kunit *test);
 void mock_test_exit(struct kunit *test);
+size_t mock_room(struct iommu_domain *domain);
+void mock_check_space(struct mock *mock, struct iommu_domain *domain);
 
 struct device *mock_device(struct mock *mock, const struct mock_traits *traits);
 void mock_device_remove(struct mock *mock, struct device *dev);
 struct iommu_domain *mock_unmanaged_domain(struct mock *mock,
 					   struct device *dev);
-
-void mock_forget(struct mock *mock);
-size_t mock_live(struct iommu_domain *domain);
-size_t mock_stale(struct iommu_domain *domain);
-size_t mock_room(struct iommu_domain *domain);
-bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
-		 phys_addr_t *phys, int *prot);
-bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
-size_t mock_unstick(struct iommu_domain *domain);
-
 void *mock_buffer(struct kunit *test, size_t size);
+struct mock_given mock_give_all(struct mock *mock, struct device *dev);
+size_t mock_given_within(struct mock *mock, const struct mock_given *given,
+			 dma_addr_t first, dma_addr_t last);
+
+static inline struct mock *mock_of(struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+
+	return mdev->mock;
+}
 
 /* The granule of a domain that the mock made */
 static inline size_t mock_granule(struct mock *mock)

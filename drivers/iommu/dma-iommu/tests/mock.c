@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A mock IOMMU: the driver.
+ *
+ * It is registered once per suite; what a test sees of it, struct mock, lives as
+ * long as the test. Ranges are kept in maple trees, from IOVA to the
+ * difference between physical address and IOVA: that does not change when a
+ * range is cut, so that a table of any page size costs nothing.
+ *
+ * Locks: mock::lock, safe with interrupts off. No callback of a test runs under
+ * it.
+ */
+
+#include <linux/maple_tree.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/module.h>
+#include <linux/property.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "../../dma-iommu.h"
+#include "mock.h"
+
+#define MOCK_PROT		0xffUL
+
+struct mock_domain {
+	struct iommu_domain domain;
+	struct mock *mock;
+	struct list_head list;
+	struct maple_tree live;
+	struct maple_tree stale;
+	dma_addr_t stuck;
+	bool is_stuck;
+};
+
+static struct iommu_device mock_iommu;
+
+static struct mock_domain *to_mock_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct mock_domain, domain);
+}
+
+static __printf(2, 3) void complain(struct mock *mock, const char *fmt, ...)
+{
+	va_list args;
+
+	lockdep_assert_held(&mock->lock);
+	if (mock->violations++)
+		return;
+
+	va_start(args, fmt);
+	vscnprintf(mock->complaint, sizeof(mock->complaint), fmt, args);
+	va_end(args);
+}
+
+static void record(struct mock *mock, enum mock_op op)
+{
+	lockdep_assert_held(&mock->lock);
+	mock->count[op]++;
+	if (mock->nr_history < MOCK_HISTORY)
+		mock->history[mock->nr_history++] = "msuif"[op];
+}
+
+/* Counts @nth down; true in the call that makes it 0 */
+static bool due(unsigned int *nth)
+{
+	return *nth && !--*nth;
+}
+
+static void *entry_of(dma_addr_t iova, phys_addr_t phys, int prot)
+{
+	u64 value = (phys - iova) & ~MOCK_PROT & GENMASK_ULL(62, 0);
+
+	return xa_mk_value(value | (prot & MOCK_PROT));
+}
+
+static phys_addr_t entry_phys(void *entry, dma_addr_t iova)
+{
+	return (iova + (xa_to_value(entry) & ~MOCK_PROT)) & GENMASK_ULL(62, 0);
+}
+
+static int entry_prot(void *entry)
+{
+	return xa_to_value(entry) & MOCK_PROT;
+}
+
+static void set_range(struct mock *mock, struct maple_tree *tree,
+		      dma_addr_t first, dma_addr_t last, void *entry)
+{
+	MA_STATE(mas, tree, first, last);
+
+	if (mas_store_gfp(&mas, entry, GFP_ATOMIC | __GFP_NOWARN))
+		complain(mock, "the mock ran out of memory");
+}
+
+static bool overlaps(struct maple_tree *tree, dma_addr_t first, dma_addr_t last)
+{
+	MA_STATE(mas, tree, first, first);
+
+	return mas_find(&mas, last);
+}
+
+/* Memory that a device can reach must belong to somebody */
+static void check_owned(struct mock *mock, dma_addr_t first, dma_addr_t last,
+			void *entry, const char *when)
+{
+	unsigned long pfn = PHYS_PFN(entry_phys(entry, first));
+	unsigned long end = PHYS_PFN(entry_phys(entry, last)) + 1;
+
+	if (mock->check_heads)
+		end = pfn + 1;
+	else if (!mock->check_pages)
+		return;
+
+	for (; pfn < end; pfn++)
+		if (pfn_valid(pfn) && !page_count(pfn_to_page(pfn)))
+			complain(mock, "page %#lx is free and reachable %s",
+				 pfn, when);
+}
+
+static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
+			  phys_addr_t phys, size_t pgsize, size_t pgcount,
+			  int prot, gfp_t gfp, size_t *mapped)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	struct mock *mock = mdom->mock;
+	dma_addr_t last;
+	int ret = 0;
+
+	might_sleep_if(gfpflags_allow_blocking(gfp));
+
+	guard(spinlock_irqsave)(&mock->lock);
+	record(mock, MOCK_MAP);
+	mock->last_prot = prot;
+	mock->last_gfp = gfp;
+
+	if (mock->chunk)
+		pgcount = min(pgcount, mock->chunk);
+	if (due(&mock->fault.map_nth)) {
+		pgcount = min(pgcount, mock->fault.map_pages);
+		ret = mock->fault.map_error;
+	}
+	if (!pgcount)
+		return ret;
+
+	last = iova + pgsize * pgcount - 1;
+	if (!(pgsize & domain->pgsize_bitmap) || (iova | phys) & (pgsize - 1))
+		complain(mock, "%#lx: map of an odd page", iova);
+	if (iova < domain->geometry.aperture_start || last < iova ||
+	    last > domain->geometry.aperture_end)
+		complain(mock, "%#lx: map outside of the aperture", iova);
+	if (overlaps(&mdom->stale, iova, last))
+		complain(mock, "%#lx: mapped while still reachable", iova);
+	if (overlaps(&mdom->live, iova, last)) {
+		complain(mock, "%#lx: mapped twice", iova);
+		return -EEXIST;
+	}
+
+	set_range(mock, &mdom->live, iova, last, entry_of(iova, phys, prot));
+	check_owned(mock, iova, last, entry_of(iova, phys, prot), "from map on");
+	*mapped = pgsize * pgcount;
+	return ret;
+}
+
+/* How many bytes from @iova on are in the page table without a gap */
+static size_t live_from(struct mock_domain *mdom, dma_addr_t iova, size_t size)
+{
+	MA_STATE(mas, &mdom->live, iova, iova);
+	dma_addr_t last = iova + size - 1, next = iova;
+
+	while (mas_find(&mas, last) && mas.index <= next) {
+		if (mas.last >= last)
+			return size;
+		next = mas.last + 1;
+	}
+	return next - iova;
+}
+
+static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
+			       size_t pgsize, size_t pgcount,
+			       struct iommu_iotlb_gather *gather)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	struct mock *mock = mdom->mock;
+	MA_STATE(mas, &mdom->live, iova, iova);
+	size_t granule = 1UL << __ffs(domain->pgsize_bitmap);
+	dma_addr_t last;
+	size_t size;
+	void *entry;
+
+	guard(spinlock_irqsave)(&mock->lock);
+	if (mdom->is_stuck && iova == mdom->stuck)
+		return 0;
+
+	size = live_from(mdom, iova, pgsize * pgcount);
+	if (size && due(&mock->fault.unmap_nth)) {
+		size -= granule;
+		mdom->stuck = iova + size;
+		mdom->is_stuck = true;
+	}
+	if (!size)
+		return 0;
+
+	record(mock, MOCK_UNMAP);
+	last = iova + size - 1;
+	for (entry = mas_find(&mas, last); entry; entry = mas_find(&mas, last)) {
+		dma_addr_t from = max(mas.index, iova);
+		dma_addr_t to = min(mas.last, last);
+
+		check_owned(mock, from, to, entry, "when it is unmapped");
+		set_range(mock, &mdom->stale, from, to, entry);
+	}
+	set_range(mock, &mdom->live, iova, last, NULL);
+	iommu_iotlb_gather_add_range(gather, iova, size);
+	return size;
+}
+
+static void invalidate(struct mock_domain *mdom, dma_addr_t first,
+		       dma_addr_t last)
+{
+	struct mock *mock = mdom->mock;
+	MA_STATE(mas, &mdom->stale, first, first);
+	void *entry;
+
+	if (mock->at_sync)
+		mock->at_sync(mock, &mdom->domain);
+
+	guard(spinlock_irqsave)(&mock->lock);
+	mas_for_each(&mas, entry, last)
+		check_owned(mock, max(mas.index, first), min(mas.last, last),
+			    entry, "when it is invalidated");
+	set_range(mock, &mdom->stale, first, last, NULL);
+}
+
+static void mock_iotlb_sync(struct iommu_domain *domain,
+			    struct iommu_iotlb_gather *gather)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	scoped_guard(spinlock_irqsave, &mdom->mock->lock)
+		record(mdom->mock, MOCK_SYNC);
+	invalidate(mdom, gather->start, gather->end);
+}
+
+static void mock_flush_iotlb_all(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	scoped_guard(spinlock_irqsave, &mdom->mock->lock)
+		record(mdom->mock, MOCK_FLUSH);
+	invalidate(mdom, 0, ~(dma_addr_t)0);
+}
+
+static int mock_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
+			       size_t size)
+{
+	struct mock *mock = to_mock_domain(domain)->mock;
+
+	guard(spinlock_irqsave)(&mock->lock);
+	record(mock, MOCK_SYNC_MAP);
+	if (due(&mock->fault.sync_map_nth))
+		return mock->fault.sync_map_error;
+	return 0;
+}
+
+static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
+				     dma_addr_t iova)
+{
+	phys_addr_t phys;
+
+	return mock_lookup(domain, iova, &phys, NULL) ? phys : 0;
+}
+
+static int mock_attach_dev(struct iommu_domain *domain, struct device *dev,
+			   struct iommu_domain *old)
+{
+	return 0;
+}
+
+static void mock_domain_free(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	scoped_guard(spinlock_irqsave, &mdom->mock->lock) {
+		list_del(&mdom->list);
+		__mt_destroy(&mdom->live);
+		__mt_destroy(&mdom->stale);
+	}
+	kfree(mdom);
+}
+
+static const struct iommu_domain_ops mock_domain_ops = {
+	.attach_dev = mock_attach_dev,
+	.map_pages = mock_map_pages,
+	.unmap_pages = mock_unmap_pages,
+	.flush_iotlb_all = mock_flush_iotlb_all,
+	.iotlb_sync_map = mock_iotlb_sync_map,
+	.iotlb_sync = mock_iotlb_sync,
+	.iova_to_phys = mock_iova_to_phys,
+	.free = mock_domain_free,
+};
+
+static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
+{
+	struct mock *mock = mock_of(dev);
+	struct mock_domain *mdom;
+
+	mdom = kzalloc_obj(*mdom);
+	if (!mdom)
+		return ERR_PTR(-ENOMEM);
+
+	mdom->mock = mock;
+	mdom->domain.pgsize_bitmap = mock->pgsize_bitmap;
+	mdom->domain.geometry = (struct iommu_domain_geometry){
+		.aperture_start = mock->first,
+		.aperture_end = mock->last,
+		.force_aperture = true,
+	};
+	mt_init_flags(&mdom->live, MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&mdom->live, &mock->lock);
+	mt_init_flags(&mdom->stale, MT_FLAGS_LOCK_EXTERN);
+	mt_set_external_lock(&mdom->stale, &mock->lock);
+
+	guard(spinlock_irqsave)(&mock->lock);
+	list_add_tail(&mdom->list, &mock->domains);
+	return &mdom->domain;
+}
+
+static bool mock_capable(struct device *dev, enum iommu_cap cap)
+{
+	return cap == IOMMU_CAP_CACHE_COHERENCY ||
+	       cap == IOMMU_CAP_DEFERRED_FLUSH;
+}
+
+static struct iommu_device *mock_probe_device(struct device *dev)
+{
+	return &mock_iommu;
+}
+
+static struct iommu_group *mock_device_group(struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+
+	if (mdev->traits.sibling)
+		return iommu_group_get(mdev->traits.sibling);
+	return iommu_group_alloc();
+}
+
+static void mock_get_resv_regions(struct device *dev, struct list_head *list)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+	struct iommu_resv_region *region;
+
+	for (unsigned int i = 0; i < mdev->traits.nr_regions; i++) {
+		const struct mock_region *from = &mdev->traits.regions[i];
+		size_t size = from->empty ? 0 : from->last - from->first + 1;
+
+		region = iommu_alloc_resv_region(from->first, size,
+						 IOMMU_READ | IOMMU_WRITE,
+						 from->type, GFP_KERNEL);
+		if (region)
+			list_add_tail(&region->list, list);
+	}
+	iommu_dma_get_resv_regions(dev, list);
+}
+
+static int mock_def_domain_type(struct device *dev)
+{
+	return mock_of(dev)->lazy ? IOMMU_DOMAIN_DMA_FQ : IOMMU_DOMAIN_DMA;
+}
+
+static const struct iommu_ops mock_ops = {
+	.owner = THIS_MODULE,
+	.capable = mock_capable,
+	.domain_alloc_paging = mock_domain_alloc_paging,
+	.probe_device = mock_probe_device,
+	.device_group = mock_device_group,
+	.get_resv_regions = mock_get_resv_regions,
+	.def_domain_type = mock_def_domain_type,
+	.default_domain_ops = &mock_domain_ops,
+};
+
+/**
+ * mock_fwnode() - What firmware would call the mock IOMMU
+ *
+ * Context: Any context, while a suite is running.
+ * Return: the node.
+ */
+struct fwnode_handle *mock_fwnode(void)
+{
+	return mock_iommu.fwnode;
+}
+
+/**
+ * mock_suite_init() - Register the mock IOMMU
+ * @suite: a suite that uses it; for kunit_suite::suite_init
+ *
+ * Context: Process context, may sleep.
+ * Return: 0 or an error.
+ */
+int mock_suite_init(struct kunit_suite *suite)
+{
+	int ret;
+
+	mock_iommu = (struct iommu_device){};
+	mock_iommu.fwnode = fwnode_create_software_node(NULL, NULL);
+	if (IS_ERR(mock_iommu.fwnode)) {
+		ret = PTR_ERR(mock_iommu.fwnode);
+		goto err_forget_fwnode;
+	}
+
+	ret = iommu_device_sysfs_add(&mock_iommu, NULL, NULL, "dma-iommu-mock");
+	if (ret)
+		goto err_remove_fwnode;
+
+	ret = iommu_device_register(&mock_iommu, &mock_ops, NULL);
+	if (ret)
+		goto err_remove_sysfs;
+	return 0;
+
+err_remove_sysfs:
+	iommu_device_sysfs_remove(&mock_iommu);
+err_remove_fwnode:
+	fwnode_remove_software_node(mock_iommu.fwnode);
+err_forget_fwnode:
+	mock_iommu.fwnode = NULL;
+	return ret;
+}
+
+/**
+ * mock_suite_exit() - Undo mock_suite_init()
+ * @suite: the suite; for kunit_suite::suite_exit
+ *
+ * Context: Process context, may sleep.
+ */
+void mock_suite_exit(struct kunit_suite *suite)
+{
+	if (!mock_iommu.fwnode)
+		return;
+
+	iommu_device_unregister(&mock_iommu);
+	iommu_device_sysfs_remove(&mock_iommu);
+	fwnode_remove_software_node(mock_iommu.fwnode);
+}
+
+/**
+ * mock_forget() - Start the history and the counts anew
+ * @mock: the mock
+ *
+ * Context: Any context.
+ */
+void mock_forget(struct mock *mock)
+{
+	guard(spinlock_irqsave)(&mock->lock);
+	memset(mock->history, 0, sizeof(mock->history));
+	memset(mock->count, 0, sizeof(mock->count));
+	mock->nr_history = 0;
+}
+
+static size_t bytes_in(struct mock *mock, struct maple_tree *tree)
+{
+	MA_STATE(mas, tree, 0, 0);
+	size_t bytes = 0;
+	void *entry;
+
+	guard(spinlock_irqsave)(&mock->lock);
+	mas_for_each(&mas, entry, ULONG_MAX)
+		bytes += mas.last - mas.index + 1;
+	return bytes;
+}
+
+/**
+ * mock_live() - How much is mapped?
+ * @domain: a domain of the mock
+ *
+ * Context: Any context.
+ * Return: bytes in the page table.
+ */
+size_t mock_live(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	return bytes_in(mdom->mock, &mdom->live);
+}
+
+/**
+ * mock_stale() - How much was cleared and not invalidated?
+ * @domain: a domain of the mock
+ *
+ * Context: Any context.
+ * Return: bytes that are not in the page table and can be reached.
+ */
+size_t mock_stale(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+
+	return bytes_in(mdom->mock, &mdom->stale);
+}
+
+/**
+ * mock_lookup() - Walk the page table
+ * @domain: a domain of the mock
+ * @iova: what to look up
+ * @phys: set to the physical address, unless NULL
+ * @prot: set to the permissions, unless NULL
+ *
+ * Context: Any context.
+ * Return: true if @iova is mapped.
+ */
+bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
+		 phys_addr_t *phys, int *prot)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	MA_STATE(mas, &mdom->live, iova, iova);
+	void *entry;
+
+	guard(spinlock_irqsave)(&mdom->mock->lock);
+	entry = mas_walk(&mas);
+	if (!entry)
+		return false;
+	if (phys)
+		*phys = entry_phys(entry, iova);
+	if (prot)
+		*prot = entry_prot(entry);
+	return true;
+}
+
+/**
+ * mock_reachable() - Can a device reach anything there?
+ * @domain: a domain of the mock
+ * @iova: start of the range
+ * @size: bytes, not 0
+ *
+ * Context: Any context.
+ * Return: true if a part is mapped or stale.
+ */
+bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	dma_addr_t last = iova + size - 1;
+
+	guard(spinlock_irqsave)(&mdom->mock->lock);
+	return overlaps(&mdom->live, iova, last) ||
+	       overlaps(&mdom->stale, iova, last);
+}
+
+/**
+ * mock_unstick() - Remove what mock_fault::unmap_nth left mapped
+ * @domain: a domain of the mock
+ *
+ * Context: Any context.
+ * Return: bytes that were left mapped.
+ */
+size_t mock_unstick(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	struct mock *mock = mdom->mock;
+	size_t granule = 1UL << __ffs(domain->pgsize_bitmap);
+
+	guard(spinlock_irqsave)(&mock->lock);
+	if (!mdom->is_stuck)
+		return 0;
+
+	mdom->is_stuck = false;
+	granule = live_from(mdom, mdom->stuck, granule);
+	if (granule)
+		set_range(mock, &mdom->live, mdom->stuck,
+			  mdom->stuck + granule - 1, NULL);
+	return granule;
+}
+
+/**
+ * mock_left_behind() - What do the domains of a test still hold?
+ * @mock: the mock
+ *
+ * The test fails if anything is stale.
+ *
+ * Context: Process context of the test, when nothing else uses the domains.
+ * Return: bytes in all page tables.
+ */
+size_t mock_left_behind(struct mock *mock)
+{
+	struct mock_domain *mdom;
+	size_t live = 0;
+
+	list_for_each_entry(mdom, &mock->domains, list) {
+		live += mock_live(&mdom->domain);
+		KUNIT_EXPECT_EQ_MSG(mock->test, mock_stale(&mdom->domain), 0,
+				    "cleared and never invalidated");
+		if (mdom->domain.cookie_type == IOMMU_COOKIE_DMA_IOVA)
+			mock_check_space(mock, &mdom->domain);
+	}
+	return live;
+}
+
+MODULE_DESCRIPTION("Tests of the DMA mapping layer on a mock IOMMU");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of MSI doorbells.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/msi.h>
+
+#include "../../dma-iommu.h"
+#include "../private.h"
+#include "mock.h"
+
+/* Where the mock's interrupt controller has its doorbells. Not memory. */
+#define DOORBELL	0x08020040ULL
+
+static const struct mock_traits plain = {};
+
+/* Prepare an MSI as the interrupt core does, and say where it will be sent */
+static int prepare(struct device *dev, phys_addr_t doorbell, u64 *sent)
+{
+	struct msi_desc desc = { .dev = dev };
+	struct msi_msg msg = {};
+	int ret = iommu_dma_prepare_msi(&desc, doorbell);
+
+	msi_msg_set_addr(&desc, &msg, doorbell);
+	*sent = (u64)msg.address_hi << 32 | msg.address_lo;
+	return ret;
+}
+
+static int msi_init(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_IRQ_MSI_IOMMU))
+		kunit_skip(test, "no doorbells on this architecture");
+	return mock_test_init(test);
+}
+
+/*
+ * Test that a doorbell is mapped when the first MSI asks for it, for writing only
+ * and as a device, exactly one granule of it, and not again for the next MSI.
+ */
+static void test_same_doorbell(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 first, second, third;
+	phys_addr_t phys;
+	int prot;
+
+	mock->kept = SZ_4K;
+	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL, &first), 0);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ms");
+	KUNIT_ASSERT_TRUE(test, mock_lookup(domain, first, &phys, &prot));
+	KUNIT_EXPECT_EQ(test, phys, DOORBELL);
+	KUNIT_EXPECT_EQ(test, prot, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
+
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &second), 0);
+	KUNIT_EXPECT_EQ(test, second, first);
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL + 4, &third), 0);
+	KUNIT_EXPECT_EQ(test, third, first + 4);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ms");
+}
+
+/* Test that doorbells on two pages are two mappings. */
+static void test_two_doorbells(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 sent[2];
+	phys_addr_t phys;
+
+	mock->kept = SZ_8K;
+	for (int i = 0; i < 4; i++) {
+		phys_addr_t doorbell = DOORBELL + i % 2 * SZ_64K;
+
+		KUNIT_ASSERT_EQ(test, prepare(dev, doorbell, &sent[i % 2]), 0);
+		KUNIT_ASSERT_TRUE(test, mock_lookup(domain, sent[i % 2], &phys,
+						    NULL));
+		KUNIT_EXPECT_EQ(test, phys, doorbell);
+	}
+	KUNIT_EXPECT_STREQ(test, mock->history, "msms");
+}
+
+/* Test that devices of one group share a doorbell, and others do not. */
+static void test_groups(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct device *sibling = mock_device(mock, &(struct mock_traits){
+		.sibling = dev,
+	});
+	struct device *other = mock_device(mock, &plain);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 first, second, third;
+
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &first), 0);
+	KUNIT_EXPECT_EQ(test, prepare(sibling, DOORBELL, &second), 0);
+	KUNIT_EXPECT_EQ(test, first, second);
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP], 1);
+	KUNIT_EXPECT_EQ(test, prepare(other, DOORBELL, &third), 0);
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP], 2);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
+
+	/* Both domains have one: check each of them for itself */
+	mock_device_remove(mock, other);
+	mock->kept = SZ_4K;
+}
+
+/* Test that the doorbell is as large as a granule of the IOMMU. */
+static void test_small_granule(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct device *dev;
+	phys_addr_t phys;
+	u64 sent;
+
+	mock->pgsize_bitmap = SZ_1K;
+	mock->last = SZ_1M - 1;
+	mock->kept = SZ_1K;
+	dev = mock_device(mock, &plain);
+	domain = iommu_get_domain_for_dev(dev);
+	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL + SZ_2K, &sent), 0);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_1K);
+	KUNIT_ASSERT_TRUE(test, mock_lookup(domain, sent, &phys, NULL));
+	KUNIT_EXPECT_EQ(test, phys, DOORBELL + SZ_2K);
+}
+
+/* Test that a doorbell is where the device can write to. */
+static void test_mask(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &(struct mock_traits){
+		.dma_mask = DMA_BIT_MASK(16),
+	});
+	u64 sent;
+
+	mock->kept = SZ_4K;
+	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL, &sent), 0);
+	KUNIT_EXPECT_LT(test, sent, SZ_64K);
+}
+
+/*
+ * Test that a doorbell which cannot be mapped is -ENOMEM, leaves nothing behind
+ * and can be had later.
+ */
+static void test_failure(struct kunit *test)
+{
+	static const int errors[] = { -ENOMEM, -EINVAL, -EEXIST };
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	size_t room = mock_room(domain);
+	u64 sent;
+
+	for (int i = 0; i < ARRAY_SIZE(errors); i++) {
+		mock->fault.map_nth = 1;
+		mock->fault.map_error = errors[i];
+		KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+		KUNIT_EXPECT_EQ(test, mock_room(domain), room);
+	}
+	mock->kept = SZ_4K;
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), 0);
+	KUNIT_EXPECT_TRUE(test, mock_lookup(domain, sent, NULL, NULL));
+}
+
+/*
+ * Test that where the hardware lets MSIs past the IOMMU nothing is mapped, in all
+ * of a region of many granules, for all devices of a group; and that such a
+ * region comes and goes with its domain (M1).
+ */
+static void test_hardware_region(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct mock_traits traits = {
+		.regions = { {
+			.first = SZ_1M,
+			.last = SZ_1M + SZ_64K - 1,
+			.type = IOMMU_RESV_MSI,
+		} },
+		.nr_regions = 1,
+	};
+	struct device *second;
+	u64 sent;
+
+	traits.sibling = mock_device(mock, &traits);
+	second = mock_device(mock, &traits);
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
+
+	KUNIT_EXPECT_EQ(test, prepare(traits.sibling, SZ_1M, &sent), 0);
+	KUNIT_EXPECT_EQ(test, sent, SZ_1M);
+	KUNIT_EXPECT_EQ(test, prepare(second, SZ_1M + SZ_64K - 4, &sent), 0);
+	KUNIT_EXPECT_EQ(test, sent, SZ_1M + SZ_64K - 4);
+	KUNIT_EXPECT_STREQ(test, mock->history, "");
+
+	/* One past the region is a doorbell like any other */
+	mock->kept = SZ_4K;
+	KUNIT_EXPECT_EQ(test, prepare(second, SZ_1M + SZ_64K, &sent), 0);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ms");
+}
+
+/* Test that a domain without a cookie has its MSIs sent to where they are. */
+static void test_no_cookie(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct iommu_domain *domain = mock_unmanaged_domain(mock, dev);
+	struct msi_desc desc = { .dev = dev };
+	struct msi_msg msg = {};
+
+	msi_desc_set_iommu_msi_iova(&desc, SZ_1M, 12);
+	KUNIT_EXPECT_EQ(test, iommu_dma_sw_msi(domain, &desc, DOORBELL), 0);
+	msi_msg_set_addr(&desc, &msg, DOORBELL);
+	KUNIT_EXPECT_EQ(test, msg.address_lo, DOORBELL);
+	KUNIT_EXPECT_STREQ(test, mock->history, "");
+}
+
+/*
+ * Test that the doorbells of a domain of VFIO's are handed out from the start of
+ * its window on, a page each, whatever the granule; and that a doorbell which
+ * could not be mapped does not use any of it up.
+ */
+static void vfio_window(struct kunit *test, dma_addr_t base)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct iommu_domain *domain = mock_unmanaged_domain(mock, dev);
+	u64 sent[3];
+
+	KUNIT_ASSERT_EQ(test, iommu_get_msi_cookie(domain, base), 0);
+	KUNIT_ASSERT_EQ(test, iommu_attach_device(domain, dev), 0);
+
+	for (int i = 0; i < 3; i++) {
+		phys_addr_t doorbell = DOORBELL + i * SZ_64K, phys = 0;
+		int prot = 0;
+
+		mock->fault.map_nth = 1;
+		mock->fault.map_error = -EINVAL;
+		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]),
+				-ENOMEM);
+		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]), 0);
+		KUNIT_EXPECT_EQ(test, sent[i], base + i * PAGE_SIZE +
+				offset_in_page(doorbell));
+		mock_lookup(domain, sent[i], &phys, &prot);
+		KUNIT_EXPECT_EQ(test, phys, doorbell);
+		KUNIT_EXPECT_EQ(test, prot,
+				IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
+		KUNIT_EXPECT_EQ(test, mock_live(domain), (i + 1) * PAGE_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent[2]), 0);
+	KUNIT_EXPECT_EQ(test, sent[2], sent[0]);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 3 * PAGE_SIZE);
+
+	iommu_detach_device(domain, dev);
+	mock->direct = 3 * PAGE_SIZE;
+}
+
+/* Test such a window where VFIO has it. */
+static void test_vfio_window(struct kunit *test)
+{
+	vfio_window(test, SZ_1M);
+}
+
+/* Test such a window at IOVA 0, which is an address like any other. */
+static void test_vfio_window_at_zero(struct kunit *test)
+{
+	vfio_window(test, 0);
+}
+
+static struct kunit_case msi_cases[] = {
+	KUNIT_CASE(test_same_doorbell),
+	KUNIT_CASE(test_two_doorbells),
+	KUNIT_CASE(test_groups),
+	KUNIT_CASE(test_small_granule),
+	KUNIT_CASE(test_mask),
+	KUNIT_CASE(test_failure),
+	KUNIT_CASE(test_hardware_region),
+	KUNIT_CASE(test_no_cookie),
+	KUNIT_CASE(test_vfio_window),
+	KUNIT_CASE(test_vfio_window_at_zero),
+	{}
+};
+
+static struct kunit_suite msi_suite = {
+	.name = "iommu_dma_msi",
+	.suite_init = mock_suite_init,
+	.suite_exit = mock_suite_exit,
+	.init = msi_init,
+	.exit = mock_test_exit,
+	.test_cases = msi_cases,
+};
+kunit_test_suite(msi_suite);

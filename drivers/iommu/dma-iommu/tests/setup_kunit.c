@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of the set-up of devices and domains: which IOVAs a device is given.
+ *
+ * Most of them ask for all that there is, one granule after the other, and look
+ * at what they got.
+ */
+
+#include <linux/dma-iommu.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu-dma.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include "../../dma-iommu.h"
+#include "../private.h"
+#include "mock.h"
+
+static const struct mock_traits plain = {};
+
+static void expect_given(struct mock *mock, const struct mock_given *given,
+			 dma_addr_t first, dma_addr_t last)
+{
+	KUNIT_EXPECT_EQ(mock->test, given->lowest, first);
+	KUNIT_EXPECT_EQ(mock->test, given->highest + mock_granule(mock) - 1,
+			last);
+}
+
+/* Test that a plain device is given all of the aperture but the first granule. */
+static void test_aperture_from_zero(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct mock_given given;
+
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	given = mock_give_all(mock, dev);
+	expect_given(mock, &given, SZ_4K, SZ_4M - 1);
+	KUNIT_EXPECT_EQ(test, given.nr, SZ_4M / SZ_4K - 1);
+}
+
+/*
+ * Test that an aperture is respected which does not start at 0 (V15), and whose
+ * ends are no multiples of a granule.
+ */
+static void test_aperture_unaligned(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct mock_given given;
+	struct device *dev;
+
+	mock->first = SZ_1M + 1;
+	mock->last = SZ_2M + 100;
+	dev = mock_device(mock, &plain);
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	given = mock_give_all(mock, dev);
+	expect_given(mock, &given, SZ_1M + SZ_4K, SZ_2M - 1);
+	KUNIT_EXPECT_EQ(test, given.nr, SZ_1M / SZ_4K - 1);
+}
+
+/* Test that the granule is the smallest page of the IOMMU (S1). */
+static void test_small_granule(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct mock_given given;
+	struct device *dev;
+
+	mock->pgsize_bitmap = SZ_1K | SZ_64K;
+	mock->last = SZ_256K - 1;
+	dev = mock_device(mock, &plain);
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	given = mock_give_all(mock, dev);
+	expect_given(mock, &given, SZ_1K, SZ_256K - 1);
+}
+
+/*
+ * Test that an IOMMU with pages larger than those of the CPU is refused with a
+ * message, and not with a panic (S10).
+ */
+static void test_granule_too_large(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev;
+
+	mock->pgsize_bitmap = PAGE_SIZE * 4;
+	dev = mock_device(mock, &plain);
+	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+}
+
+/* Test that an aperture without a whole granule is refused. */
+static void test_aperture_too_small(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev;
+
+	mock->first = SZ_1M + 1;
+	mock->last = SZ_1M + SZ_4K + 100;
+	dev = mock_device(mock, &plain);
+	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+}
+
+/*
+ * Test that nobody gets lazy invalidation while there is none: the domain becomes
+ * a strict one.
+ */
+static void test_lazy_becomes_strict(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct device *dev;
+	dma_addr_t iova;
+
+	mock->lazy = true;
+	dev = mock_device(mock, &plain);
+	domain = iommu_get_domain_for_dev(dev);
+	KUNIT_EXPECT_EQ(test, domain->type, IOMMU_DOMAIN_DMA);
+	KUNIT_EXPECT_EQ(test, iommu_dma_init_fq(domain), -EOPNOTSUPP);
+
+	iova = dma_map_single(dev, mock_buffer(test, SZ_4K), SZ_4K,
+			      DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
+}
+
+struct limit_case {
+	const char *name;
+	u64 dma_mask;
+	u64 bus_limit;
+	u64 last;
+};
+
+static const struct limit_case limit_cases[] = {
+	{ "mask", DMA_BIT_MASK(21), 0, SZ_2M - 1 },
+	{ "bus", 0, SZ_1M - 1, SZ_1M - 1 },
+	{ "bus below mask", DMA_BIT_MASK(21), SZ_1M - 1, SZ_1M - 1 },
+	{ "mask below bus", DMA_BIT_MASK(20), SZ_2M - 1, SZ_1M - 1 },
+	{ "odd bus", 0, SZ_1M + 100, SZ_1M - 1 },
+	{ "aperture", DMA_BIT_MASK(48), DMA_BIT_MASK(40), SZ_4M - 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(limit, limit_cases, name);
+
+/*
+ * Test that no streaming mapping lies above what the device, its bus and the
+ * IOMMU can address, whichever is least (V15).
+ */
+static void test_streaming_limit(struct kunit *test)
+{
+	const struct limit_case *limit = test->param_value;
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &(struct mock_traits){
+		.dma_mask = limit->dma_mask,
+		.coherent_mask = DMA_BIT_MASK(64),
+		.bus_limit = limit->bus_limit,
+	});
+	struct mock_given given;
+
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	given = mock_give_all(mock, dev);
+	expect_given(mock, &given, SZ_4K, limit->last);
+}
+
+/*
+ * Test that buffers keep to the coherent mask and to the limit of the bus, and
+ * not to the streaming mask.
+ */
+static void test_buffer_limit(struct kunit *test)
+{
+	const struct limit_case *limit = test->param_value;
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &(struct mock_traits){
+		.dma_mask = DMA_BIT_MASK(64),
+		.coherent_mask = limit->dma_mask,
+		.bus_limit = limit->bus_limit,
+	});
+	dma_addr_t iova;
+	void *buffer;
+
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	buffer = dma_alloc_coherent(dev, SZ_16K, &iova, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_EXPECT_LE(test, iova + SZ_16K - 1, limit->last);
+	dma_free_coherent(dev, SZ_16K, buffer, iova);
+}
+
+/*
+ * Test that a device with a small mask, whose reach is used up, takes nothing
+ * from a device of the same group that sees more, and that what it failed to get
+ * it can have later.
+ */
+static void test_small_mask_is_its_own(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *narrow = mock_device(mock, &(struct mock_traits){
+		.dma_mask = DMA_BIT_MASK(14),
+	});
+	struct device *wide = mock_device(mock, &(struct mock_traits){
+		.sibling = narrow,
+	});
+	void *memory = mock_buffer(test, SZ_4K);
+	dma_addr_t iovas[3], iova, other;
+
+	for (int i = 0; i < 3; i++) {
+		iovas[i] = dma_map_single(narrow, memory, SZ_4K, DMA_TO_DEVICE);
+		KUNIT_ASSERT_FALSE(test, dma_mapping_error(narrow, iovas[i]));
+	}
+	iova = dma_map_single(narrow, memory, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_TRUE(test, dma_mapping_error(narrow, iova));
+	other = dma_map_single(wide, memory, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_FALSE(test, dma_mapping_error(wide, other));
+
+	dma_unmap_single(narrow, iovas[1], SZ_4K, DMA_TO_DEVICE);
+	iovas[1] = dma_map_single(narrow, memory, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_FALSE(test, dma_mapping_error(narrow, iovas[1]));
+
+	dma_unmap_single(wide, other, SZ_4K, DMA_TO_DEVICE);
+	for (int i = 0; i < 3; i++)
+		dma_unmap_single(narrow, iovas[i], SZ_4K, DMA_TO_DEVICE);
+}
+
+/* Test that a device whose windows all lie outside of the aperture is refused. */
+static void test_range_map_outside(struct kunit *test)
+{
+	static const struct bus_dma_region above[] = {
+		{ .dma_start = SZ_4M, .size = SZ_1M }, {}
+	};
+	static const struct bus_dma_region below[] = {
+		{ .dma_start = 0, .size = SZ_1M }, {}
+	};
+	struct mock *mock = test->priv;
+	struct device *dev;
+
+	mock->first = SZ_2M;
+	dev = mock_device(mock, &(struct mock_traits){ .range_map = above });
+	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+	dev = mock_device(mock, &(struct mock_traits){ .range_map = below });
+	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+}
+
+/*
+ * Test that a device gets IOVA in all of its windows and nowhere else, in
+ * whatever order they are listed, and that one may start at 0 (V14).
+ */
+static void test_range_map_windows(struct kunit *test)
+{
+	static const struct bus_dma_region windows[] = {
+		{ .dma_start = SZ_2M, .size = SZ_1M },
+		{ .dma_start = 0, .size = SZ_64K },
+		{ .dma_start = SZ_1M, .size = SZ_256K },
+		{}
+	};
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &(struct mock_traits){
+		.range_map = windows,
+	});
+	struct mock_given given;
+	size_t bytes = 0;
+
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+	given = mock_give_all(mock, dev);
+	for (int i = 0; windows[i].size; i++)
+		bytes += mock_given_within(mock, &given, windows[i].dma_start,
+				      windows[i].dma_start +
+				      windows[i].size - 1);
+	KUNIT_EXPECT_EQ(test, bytes, SZ_64K - SZ_4K + SZ_256K + SZ_1M);
+	KUNIT_EXPECT_EQ(test, bytes, given.nr * SZ_4K);
+}
+
+/*
+ * Test that what a device reaches of its memory does not depend on how its
+ * coherency was found out: it is settled again when the architecture knows.
+ */
+static void test_coherency_is_settled(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_coherent(dev));
+	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(dev));
+	dev_assign_dma_coherent(dev, false);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_coherent(dev));
+	iommu_dma_settle_device(dev);
+	KUNIT_EXPECT_EQ(test, iommu_dma_dev_coherent(dev),
+			dev_is_dma_coherent(dev));
+	dev_assign_dma_coherent(dev, true);
+	iommu_dma_settle_device(dev);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_coherent(dev));
+}
+
+/* Test that nobody becomes trusted by clearing a flag (B15). */
+static void test_untrusted_is_latched(struct kunit *test)
+{
+	struct dev_iommu iommu = {};
+	struct pci_dev *pdev;
+
+	if (!IS_ENABLED(CONFIG_PCI))
+		kunit_skip(test, "no PCI");
+
+	pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	pdev->dev.bus = &pci_bus_type;
+	pdev->dev.iommu = &iommu;
+
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(&pdev->dev));
+	pdev->untrusted = true;
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
+	pdev->untrusted = false;
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
+}
+
+/*
+ * Test that a PCI device is given addresses below 4 GiB while there are any, and
+ * then those above.
+ */
+static void test_prefer_32bit(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+	dma_addr_t iovas[6];
+	struct device *dev;
+
+	mock->first = SZ_4G - 4 * SZ_4K;
+	mock->last = SZ_4G + SZ_1M - 1;
+	dev = mock_device(mock, &plain);
+	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
+
+	iovas[0] = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iovas[0]));
+	KUNIT_EXPECT_GE(test, iovas[0], SZ_4G);
+	dma_unmap_single(dev, iovas[0], SZ_4K, DMA_TO_DEVICE);
+
+	dev->iommu->pci_32bit_workaround = true;
+	for (int i = 0; i < 6; i++) {
+		iovas[i] = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
+		KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iovas[i]));
+		if (i < 4)
+			KUNIT_EXPECT_LT(test, iovas[i], SZ_4G);
+		else
+			KUNIT_EXPECT_GE(test, iovas[i], SZ_4G);
+	}
+	for (int i = 0; i < 6; i++)
+		dma_unmap_single(dev, iovas[i], SZ_4K, DMA_TO_DEVICE);
+}
+
+/*
+ * Test that the two-step API says no, as long as it is not there: callers then
+ * use the other one.
+ */
+static void test_no_two_step_api(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, &plain);
+	struct dma_iova_state state;
+
+	memset(&state, 0xa5, sizeof(state));
+	KUNIT_EXPECT_FALSE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
+	KUNIT_EXPECT_FALSE(test, dma_use_iova(&state));
+	KUNIT_EXPECT_EQ(test, dma_iova_link(dev, &state, 0, 0, SZ_4K,
+					    DMA_TO_DEVICE, 0), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, dma_iova_sync(dev, &state, 0, SZ_4K),
+			-EOPNOTSUPP);
+}
+
+static struct kunit_case setup_cases[] = {
+	KUNIT_CASE(test_aperture_from_zero),
+	KUNIT_CASE(test_aperture_unaligned),
+	KUNIT_CASE(test_small_granule),
+	KUNIT_CASE(test_granule_too_large),
+	KUNIT_CASE(test_aperture_too_small),
+	KUNIT_CASE(test_lazy_becomes_strict),
+	KUNIT_CASE_PARAM(test_streaming_limit, limit_gen_params),
+	KUNIT_CASE_PARAM(test_buffer_limit, limit_gen_params),
+	KUNIT_CASE(test_small_mask_is_its_own),
+	KUNIT_CASE(test_range_map_outside),
+	KUNIT_CASE(test_range_map_windows),
+	KUNIT_CASE(test_coherency_is_settled),
+	KUNIT_CASE(test_untrusted_is_latched),
+	KUNIT_CASE(test_prefer_32bit),
+	KUNIT_CASE(test_no_two_step_api),
+	{}
+};
+
+static struct kunit_suite setup_suite = {
+	.name = "iommu_dma_setup",
+	.suite_init = mock_suite_init,
+	.suite_exit = mock_suite_exit,
+	.init = mock_test_init,
+	.exit = mock_test_exit,
+	.test_cases = setup_cases,
+};
+kunit_test_suite(setup_suite);
