@@ -330,6 +330,7 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 		return DMA_MAPPING_ERROR;
 	return iova;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
 
 /**
  * iommu_dma_unmap_phys() - Take a mapping of iommu_dma_map_phys() away
@@ -486,6 +487,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 
 	return iommu_dma_plan_write(&plan, iova);
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_sg);
 
 /**
  * iommu_dma_unmap_sg() - Take a mapping of iommu_dma_map_sg() away

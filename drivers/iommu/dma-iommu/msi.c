@@ -171,6 +171,7 @@ void iommu_put_msi_cookie(struct iommu_domain *domain)
 	domain->msi_cookie = NULL;
 	domain->cookie_type = IOMMU_COOKIE_NONE;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_put_msi_cookie);
 
 static struct iommu_dma_msi *domain_msi(struct iommu_domain *domain)
 {

@@ -9,6 +9,7 @@
  * Locks: called under the mutex of the IOMMU group. May sleep.
  */
 
+#include <kunit/visibility.h>
 #include <linux/acpi_iort.h>
 #include <linux/dma-direct.h>
 #include <linux/of_iommu.h>
@@ -193,3 +194,4 @@ int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev)
 	iommu_put_resv_regions(dev, &regions);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_resv_reserve);
