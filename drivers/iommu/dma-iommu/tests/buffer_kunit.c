@@ -2,8 +2,8 @@
 /*
  * Tests of the buffers that the layer allocates itself.
  *
- * The mock looks at every page that a device can reach: it must not be free when
- * it is mapped, unmapped or invalidated.
+ * The mock looks at every page that a device can reach: it must not be free
+ * when it is mapped, unmapped or invalidated.
  */
 
 #include <linux/anon_inodes.h>
@@ -44,8 +44,6 @@ static const struct kind kinds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(kind, kinds, name);
 
-static const struct mock_traits plain = {};
-
 static struct device *kind_device(struct kunit *test)
 {
 	const struct kind *kind = test->param_value;
@@ -54,9 +52,7 @@ static struct device *kind_device(struct kunit *test)
 
 	mock->check_pages = !kind->contiguous;
 	mock->check_heads = kind->contiguous;
-	dev = mock_device(mock, &(struct mock_traits){
-		.noncoherent = kind->noncoherent,
-	});
+	dev = mock_device(mock, .noncoherent = kind->noncoherent);
 	if (kind->noncoherent && dev_is_dma_coherent(dev))
 		kunit_skip(test, "this architecture has coherent devices only");
 	return dev;
@@ -71,10 +67,10 @@ static phys_addr_t phys_of(void *cpu_addr)
 }
 
 /*
- * Test that of every kind and size a buffer is zeroed, aligned to its size, and
- * seen by CPU and device alike; that its memory is contiguous where that is asked
- * for; that the device is rid of it when it is freed, and not before its pages
- * are.
+ * Test that of every kind and size a buffer is zeroed, aligned to its size,
+ * and seen by CPU and device alike; that its memory is contiguous where that
+ * is asked for; that the device is rid of it when it is freed, and not before
+ * its pages are.
  */
 static void test_alloc(struct kunit *test)
 {
@@ -179,7 +175,7 @@ static void test_bad_sizes(struct kunit *test)
 		SZ_4M,
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	dma_addr_t iova;
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -197,7 +193,7 @@ static void test_bad_sizes(struct kunit *test)
 static void test_shared_with_host(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	dma_addr_t iova;
 
 	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
@@ -212,7 +208,7 @@ static void test_shared_with_host(struct kunit *test)
 static void test_short_unmap(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct page *pages[4];
 	dma_addr_t iova;
@@ -310,8 +306,8 @@ static void check_mmap(struct kunit *test, struct file *file,
 		return;
 	}
 
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(addr), "%lu pages at %lu: %ld",
-			       nr, pgoff, (long)addr);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(addr),
+			       "%lu pages at %lu: %ld", nr, pgoff, (long)addr);
 	for (unsigned long i = 0; i < nr; i++) {
 		KUNIT_EXPECT_EQ(test, get_user(seen, (u8 __user *)addr +
 					       i * PAGE_SIZE), 0);
@@ -321,8 +317,8 @@ static void check_mmap(struct kunit *test, struct file *file,
 }
 
 /*
- * Check every part of a buffer of four pages, and some parts that reach outside.
- * Each page has its number, from 1 on, in its first byte.
+ * Check every part of a buffer of four pages, and some parts that reach
+ * outside. Each page has its number, from 1 on, in its first byte.
  */
 static void check_bounds(struct kunit *test, struct mapped *mapped)
 {
@@ -377,9 +373,9 @@ static void test_mmap(struct kunit *test)
 }
 
 /*
- * Test that a buffer which need not be contiguous is one segment for the device,
- * zeroed, and can be mapped by kernel and user space, within its bounds (M14,
- * M15).
+ * Test that a buffer which need not be contiguous is one segment for the
+ * device, zeroed, and can be mapped by kernel and user space, within its
+ * bounds (M14, M15).
  */
 static void test_noncontiguous(struct kunit *test)
 {
@@ -393,9 +389,7 @@ static void test_noncontiguous(struct kunit *test)
 		dma_addr_t iova;
 		u8 *buffer;
 
-		mapped.dev = mock_device(mock, &(struct mock_traits){
-			.noncoherent = i,
-		});
+		mapped.dev = mock_device(mock, .noncoherent = i);
 		domain = iommu_get_domain_for_dev(mapped.dev);
 		mapped.sgt = dma_alloc_noncontiguous(mapped.dev, mapped.size,
 						     DMA_BIDIRECTIONAL,
@@ -450,4 +444,5 @@ static struct kunit_suite buffer_suite = {
 	.exit = mock_test_exit,
 	.test_cases = buffer_cases,
 };
+
 kunit_test_suite(buffer_suite);

@@ -7,14 +7,12 @@
 #include "../private.h"
 #include "mock.h"
 
-static const struct mock_traits plain = {};
-
 /* A domain without a cookie */
 static struct iommu_domain *bare_domain(struct kunit *test)
 {
 	struct mock *mock = test->priv;
 
-	return mock_unmanaged_domain(mock, mock_device(mock, &plain));
+	return mock_unmanaged_domain(mock, mock_device(mock));
 }
 
 /*
@@ -107,10 +105,8 @@ static void test_msi_cookie_needs_unmanaged(struct kunit *test)
 static void test_default_domain(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
-	struct device *second = mock_device(mock, &(struct mock_traits){
-		.sibling = dev,
-	});
+	struct device *dev = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = dev);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
 	KUNIT_EXPECT_EQ(test, domain->cookie_type, IOMMU_COOKIE_DMA_IOVA);
@@ -129,7 +125,7 @@ static void test_device_comes_and_goes(struct kunit *test)
 	struct mock *mock = test->priv;
 
 	for (int i = 0; i < 3; i++) {
-		struct device *dev = mock_device(mock, &plain);
+		struct device *dev = mock_device(mock);
 
 		KUNIT_EXPECT_TRUE(test, dev_dma_iommu(dev));
 		mock_device_remove(mock, dev);
@@ -156,4 +152,5 @@ static struct kunit_suite cookie_suite = {
 	.exit = mock_test_exit,
 	.test_cases = cookie_cases,
 };
+
 kunit_test_suite(cookie_suite);

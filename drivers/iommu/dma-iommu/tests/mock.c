@@ -2,13 +2,13 @@
 /*
  * A mock IOMMU: the driver.
  *
- * It is registered once per suite; what a test sees of it, struct mock, lives as
- * long as the test. Ranges are kept in maple trees, from IOVA to the
+ * It is registered once per suite; what a test sees of it, struct mock, lives
+ * as long as the test. Ranges are kept in maple trees, from IOVA to the
  * difference between physical address and IOVA: that does not change when a
  * range is cut, so that a table of any page size costs nothing.
  *
- * Locks: mock::lock, safe with interrupts off. No callback of a test runs under
- * it.
+ * Locks: mock::lock, safe with interrupts off. No callback of a test runs
+ * under it.
  */
 
 #include <linux/maple_tree.h>
@@ -22,7 +22,7 @@
 #include "../../dma-iommu.h"
 #include "mock.h"
 
-#define MOCK_PROT		0xffUL
+#define MOCK_PROT 0xffUL
 
 struct mock_domain {
 	struct iommu_domain domain;
@@ -158,7 +158,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	}
 
 	set_range(mock, &mdom->live, iova, last, entry_of(iova, phys, prot));
-	check_owned(mock, iova, last, entry_of(iova, phys, prot), "from map on");
+	check_owned(mock, iova, last, entry_of(iova, phys, prot),
+		    "from map on");
 	*mapped = pgsize * pgcount;
 	return ret;
 }
@@ -181,9 +182,9 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			       size_t pgsize, size_t pgcount,
 			       struct iommu_iotlb_gather *gather)
 {
+	MA_STATE(mas, &to_mock_domain(domain)->live, iova, iova);
 	struct mock_domain *mdom = to_mock_domain(domain);
 	struct mock *mock = mdom->mock;
-	MA_STATE(mas, &mdom->live, iova, iova);
 	size_t granule = 1UL << __ffs(domain->pgsize_bitmap);
 	dma_addr_t last;
 	size_t size;
@@ -204,7 +205,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 
 	record(mock, MOCK_UNMAP);
 	last = iova + size - 1;
-	for (entry = mas_find(&mas, last); entry; entry = mas_find(&mas, last)) {
+	mas_for_each(&mas, entry, last) {
 		dma_addr_t from = max(mas.index, iova);
 		dma_addr_t to = min(mas.last, last);
 
@@ -219,8 +220,8 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 static void invalidate(struct mock_domain *mdom, dma_addr_t first,
 		       dma_addr_t last)
 {
-	struct mock *mock = mdom->mock;
 	MA_STATE(mas, &mdom->stale, first, first);
+	struct mock *mock = mdom->mock;
 	void *entry;
 
 	if (mock->at_sync)
@@ -511,11 +512,10 @@ size_t mock_stale(struct iommu_domain *domain)
 bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
 		 phys_addr_t *phys, int *prot)
 {
-	struct mock_domain *mdom = to_mock_domain(domain);
-	MA_STATE(mas, &mdom->live, iova, iova);
+	MA_STATE(mas, &to_mock_domain(domain)->live, iova, iova);
 	void *entry;
 
-	guard(spinlock_irqsave)(&mdom->mock->lock);
+	guard(spinlock_irqsave)(&to_mock_domain(domain)->mock->lock);
 	entry = mas_walk(&mas);
 	if (!entry)
 		return false;

@@ -2,12 +2,12 @@
 /*
  * A mock IOMMU, its devices, and what tests can ask of them.
  *
- * The mock is a driver like any other: the IOMMU core probes its devices, gives
- * them groups and default domains and calls iommu_setup_dma_ops() on them. Its
- * page table is a map of ranges. What was cleared from the table and not yet
- * invalidated is kept in a second map: a device can still reach it. At every
- * call the mock checks that nothing which can be reached is mapped again; at the
- * end of a test, that nothing is left.
+ * The mock is a driver like any other: the IOMMU core probes its devices,
+ * gives them groups and default domains and calls iommu_setup_dma_ops() on
+ * them. Its page table is a map of ranges. What was cleared from the table and
+ * not yet invalidated is kept in a second map: a device can still reach it. At
+ * every call the mock checks that nothing which can be reached is mapped
+ * again; at the end of a test, that nothing is left.
  *
  * reachable: in the page table, or cleared and not yet invalidated. stale: the
  * latter only. violation: something that must never happen, seen by the mock.
@@ -22,8 +22,8 @@
 #include <linux/platform_device.h>
 #include <linux/sizes.h>
 
-#define MOCK_HISTORY	256
-#define MOCK_REGIONS	4
+#define MOCK_HISTORY 256
+#define MOCK_REGIONS 4
 
 /**
  * enum mock_op - Calls of the driver that are counted
@@ -102,7 +102,7 @@ struct mock {
 	void *at_sync_data;
 	struct mock_fault fault;
 
-	spinlock_t lock;
+	spinlock_t lock; /* protects all that follows */
 	struct list_head domains;
 	char history[MOCK_HISTORY + 1];
 	unsigned int nr_history;
@@ -203,7 +203,13 @@ void mock_test_exit(struct kunit *test);
 size_t mock_room(struct iommu_domain *domain);
 void mock_check_space(struct mock *mock, struct iommu_domain *domain);
 
-struct device *mock_device(struct mock *mock, const struct mock_traits *traits);
+struct device *mock_device_like(struct mock *mock,
+				const struct mock_traits *traits);
+
+/* The same with the members of the traits, for example ".sibling = dev" */
+#define mock_device(mock, ...) \
+	mock_device_like(mock, &(struct mock_traits){ __VA_ARGS__ })
+
 void mock_device_remove(struct mock *mock, struct device *dev);
 struct iommu_domain *mock_unmanaged_domain(struct mock *mock,
 					   struct device *dev);

@@ -13,13 +13,13 @@
 #include "mock.h"
 
 /* The free granules of a space that is larger than this are not counted */
-#define MOCK_COUNTED_ROOM	SZ_16M
+#define MOCK_COUNTED_ROOM SZ_16M
 
 /**
  * mock_test_init() - Give a test its mock, in kunit::priv
  * @test: the test; for kunit_suite::init
  *
- * The mock translates 4 MiB of IOVA from address 0 on and has granules of 4 KiB.
+ * The mock translates 4 MiB of IOVA from address 0 on, in granules of 4 KiB.
  *
  * Context: Process context, may sleep.
  * Return: 0 or -ENOMEM.
@@ -113,7 +113,7 @@ void mock_check_space(struct mock *mock, struct iommu_domain *domain)
 	all = (space->last - space->first + 1) / space->granule;
 	KUNIT_EXPECT_EQ_MSG(mock->test, mock_room(domain),
 			    all - reserved_granules(space) -
-			    lost / space->granule,
+				    lost / space->granule,
 			    "IOVA was lost, or given back twice");
 }
 
@@ -192,7 +192,7 @@ static int set_fwspec(struct device *dev)
 }
 
 /**
- * mock_device() - Make a device behind the mock IOMMU
+ * mock_device_like() - Make a device behind the mock IOMMU
  * @mock: the mock
  * @traits: what it is like
  *
@@ -202,19 +202,21 @@ static int set_fwspec(struct device *dev)
  * Context: Process context of the test, may sleep.
  * Return: the device.
  */
-struct device *mock_device(struct mock *mock, const struct mock_traits *traits)
+struct device *mock_device_like(struct mock *mock,
+				const struct mock_traits *traits)
 {
 	struct kunit *test = mock->test;
 	struct platform_device *pdev;
 	struct mock_dev *mdev;
 	struct device *dev;
+	int ret;
 
 	mdev = kunit_kzalloc(test, sizeof(*mdev), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mdev);
 	pdev = platform_device_alloc("dma-iommu-mock", PLATFORM_DEVID_AUTO);
 	KUNIT_ASSERT_NOT_NULL(test, pdev);
-	KUNIT_ASSERT_EQ(test,
-			kunit_add_action_or_reset(test, put_pdev, pdev), 0);
+	ret = kunit_add_action_or_reset(test, put_pdev, pdev);
+	KUNIT_ASSERT_EQ(test, ret, 0);
 
 	mdev->mock = mock;
 	mdev->pdev = pdev;
@@ -238,8 +240,8 @@ struct device *mock_device(struct mock *mock, const struct mock_traits *traits)
 
 	/* From here on, unregistering drops the reference that putting did */
 	kunit_remove_action(test, put_pdev, pdev);
-	KUNIT_ASSERT_EQ(test,
-			kunit_add_action_or_reset(test, remove_device, mdev), 0);
+	ret = kunit_add_action_or_reset(test, remove_device, mdev);
+	KUNIT_ASSERT_EQ(test, ret, 0);
 	KUNIT_ASSERT_NOT_NULL(test, dev->iommu_group);
 
 	iommu_dma_settle_device(dev);
@@ -345,8 +347,7 @@ struct mock_given mock_give_all(struct mock *mock, struct device *dev)
 	KUNIT_ASSERT_NOT_NULL(test, given.granules);
 
 	for (;;) {
-		iova = dma_map_single_attrs(dev, memory, granule,
-					    DMA_TO_DEVICE,
+		iova = dma_map_single_attrs(dev, memory, granule, DMA_TO_DEVICE,
 					    DMA_ATTR_SKIP_CPU_SYNC);
 		if (dma_mapping_error(dev, iova))
 			break;

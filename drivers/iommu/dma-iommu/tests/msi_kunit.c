@@ -11,9 +11,7 @@
 #include "mock.h"
 
 /* Where the mock's interrupt controller has its doorbells. Not memory. */
-#define DOORBELL	0x08020040ULL
-
-static const struct mock_traits plain = {};
+#define DOORBELL 0x08020040ULL
 
 /* Prepare an MSI as the interrupt core does, and say where it will be sent */
 static int prepare(struct device *dev, phys_addr_t doorbell, u64 *sent)
@@ -35,13 +33,14 @@ static int msi_init(struct kunit *test)
 }
 
 /*
- * Test that a doorbell is mapped when the first MSI asks for it, for writing only
- * and as a device, exactly one granule of it, and not again for the next MSI.
+ * Test that a doorbell is mapped when the first MSI asks for it, for writing
+ * only and as a device, exactly one granule of it, and not again for the next
+ * MSI.
  */
 static void test_same_doorbell(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	u64 first, second, third;
 	phys_addr_t phys;
@@ -66,7 +65,7 @@ static void test_same_doorbell(struct kunit *test)
 static void test_two_doorbells(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	u64 sent[2];
 	phys_addr_t phys;
@@ -87,11 +86,9 @@ static void test_two_doorbells(struct kunit *test)
 static void test_groups(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
-	struct device *sibling = mock_device(mock, &(struct mock_traits){
-		.sibling = dev,
-	});
-	struct device *other = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
+	struct device *sibling = mock_device(mock, .sibling = dev);
+	struct device *other = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	u64 first, second, third;
 
@@ -120,7 +117,7 @@ static void test_small_granule(struct kunit *test)
 	mock->pgsize_bitmap = SZ_1K;
 	mock->last = SZ_1M - 1;
 	mock->kept = SZ_1K;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	domain = iommu_get_domain_for_dev(dev);
 	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL + SZ_2K, &sent), 0);
 	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_1K);
@@ -132,9 +129,7 @@ static void test_small_granule(struct kunit *test)
 static void test_mask(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.dma_mask = DMA_BIT_MASK(16),
-	});
+	struct device *dev = mock_device(mock, .dma_mask = DMA_BIT_MASK(16));
 	u64 sent;
 
 	mock->kept = SZ_4K;
@@ -150,7 +145,7 @@ static void test_failure(struct kunit *test)
 {
 	static const int errors[] = { -ENOMEM, -EINVAL, -EEXIST };
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	size_t room = mock_room(domain);
 	u64 sent;
@@ -168,9 +163,9 @@ static void test_failure(struct kunit *test)
 }
 
 /*
- * Test that where the hardware lets MSIs past the IOMMU nothing is mapped, in all
- * of a region of many granules, for all devices of a group; and that such a
- * region comes and goes with its domain (M1).
+ * Test that where the hardware lets MSIs past the IOMMU nothing is mapped, in
+ * all of a region of many granules, for all devices of a group; and that such
+ * a region comes and goes with its domain (M1).
  */
 static void test_hardware_region(struct kunit *test)
 {
@@ -186,8 +181,8 @@ static void test_hardware_region(struct kunit *test)
 	struct device *second;
 	u64 sent;
 
-	traits.sibling = mock_device(mock, &traits);
-	second = mock_device(mock, &traits);
+	traits.sibling = mock_device_like(mock, &traits);
+	second = mock_device_like(mock, &traits);
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
 
 	KUNIT_EXPECT_EQ(test, prepare(traits.sibling, SZ_1M, &sent), 0);
@@ -206,7 +201,7 @@ static void test_hardware_region(struct kunit *test)
 static void test_no_cookie(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = mock_unmanaged_domain(mock, dev);
 	struct msi_desc desc = { .dev = dev };
 	struct msi_msg msg = {};
@@ -219,14 +214,14 @@ static void test_no_cookie(struct kunit *test)
 }
 
 /*
- * Test that the doorbells of a domain of VFIO's are handed out from the start of
- * its window on, a page each, whatever the granule; and that a doorbell which
- * could not be mapped does not use any of it up.
+ * Test that the doorbells of a domain of VFIO's are handed out from the start
+ * of its window on, a page each, whatever the granule; and that a doorbell
+ * which could not be mapped does not use any of it up.
  */
 static void vfio_window(struct kunit *test, dma_addr_t base)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = mock_unmanaged_domain(mock, dev);
 	u64 sent[3];
 
@@ -242,8 +237,9 @@ static void vfio_window(struct kunit *test, dma_addr_t base)
 		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]),
 				-ENOMEM);
 		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]), 0);
-		KUNIT_EXPECT_EQ(test, sent[i], base + i * PAGE_SIZE +
-				offset_in_page(doorbell));
+		KUNIT_EXPECT_EQ(test, sent[i],
+				base + i * PAGE_SIZE +
+					offset_in_page(doorbell));
 		mock_lookup(domain, sent[i], &phys, &prot);
 		KUNIT_EXPECT_EQ(test, phys, doorbell);
 		KUNIT_EXPECT_EQ(test, prot,
@@ -270,19 +266,17 @@ static void test_vfio_window_at_zero(struct kunit *test)
 	vfio_window(test, 0);
 }
 
-static struct kunit_case msi_cases[] = {
-	KUNIT_CASE(test_same_doorbell),
-	KUNIT_CASE(test_two_doorbells),
-	KUNIT_CASE(test_groups),
-	KUNIT_CASE(test_small_granule),
-	KUNIT_CASE(test_mask),
-	KUNIT_CASE(test_failure),
-	KUNIT_CASE(test_hardware_region),
-	KUNIT_CASE(test_no_cookie),
-	KUNIT_CASE(test_vfio_window),
-	KUNIT_CASE(test_vfio_window_at_zero),
-	{}
-};
+static struct kunit_case msi_cases[] = { KUNIT_CASE(test_same_doorbell),
+					 KUNIT_CASE(test_two_doorbells),
+					 KUNIT_CASE(test_groups),
+					 KUNIT_CASE(test_small_granule),
+					 KUNIT_CASE(test_mask),
+					 KUNIT_CASE(test_failure),
+					 KUNIT_CASE(test_hardware_region),
+					 KUNIT_CASE(test_no_cookie),
+					 KUNIT_CASE(test_vfio_window),
+					 KUNIT_CASE(test_vfio_window_at_zero),
+					 {} };
 
 static struct kunit_suite msi_suite = {
 	.name = "iommu_dma_msi",
@@ -292,4 +286,5 @@ static struct kunit_suite msi_suite = {
 	.exit = mock_test_exit,
 	.test_cases = msi_cases,
 };
+
 kunit_test_suite(msi_suite);

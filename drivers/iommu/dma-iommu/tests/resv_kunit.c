@@ -9,8 +9,6 @@
 #include "../private.h"
 #include "mock.h"
 
-static const struct mock_traits plain = {};
-
 /* Memory at the second MiB that the device must not be given */
 static const struct mock_region kept_free = {
 	.first = SZ_1M,
@@ -22,10 +20,8 @@ static const struct mock_region kept_free = {
 static void test_region(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.regions = { kept_free },
-		.nr_regions = 1,
-	});
+	struct device *dev = mock_device(mock, .regions = { kept_free },
+					 .nr_regions = 1);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -38,15 +34,15 @@ static void test_region(struct kunit *test)
 /* Test that a region which is no multiple of a granule is rounded outwards. */
 static void test_region_unaligned(struct kunit *test)
 {
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.regions = { {
-			.first = SZ_1M + 100,
-			.last = SZ_1M + SZ_4K,
-			.type = IOMMU_RESV_RESERVED,
-		} },
+	static const struct mock_traits traits = {
+		.regions = {
+			{ .first = SZ_1M + 100, .last = SZ_1M + SZ_4K,
+			  .type = IOMMU_RESV_RESERVED },
+		},
 		.nr_regions = 1,
-	});
+	};
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device_like(mock, &traits);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -63,19 +59,21 @@ static void test_region_unaligned(struct kunit *test)
  */
 static void test_region_odd(struct kunit *test)
 {
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
+	static const struct mock_traits traits = {
 		.regions = {
 			{ .first = SZ_2M, .empty = true,
 			  .type = IOMMU_RESV_RESERVED },
 			{ .first = SZ_1M + SZ_32K, .last = SZ_1M + SZ_128K - 1,
 			  .type = IOMMU_RESV_MSI },
-			kept_free,
+			{ .first = SZ_1M, .last = SZ_1M + SZ_64K - 1,
+			  .type = IOMMU_RESV_RESERVED },
 			{ .first = SZ_4M - SZ_4K, .last = ~0ULL,
 			  .type = IOMMU_RESV_RESERVED },
 		},
 		.nr_regions = 4,
-	});
+	};
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device_like(mock, &traits);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -89,15 +87,15 @@ static void test_region_odd(struct kunit *test)
 /* Test that the window for software-managed MSIs is left to this layer. */
 static void test_region_sw_msi(struct kunit *test)
 {
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.regions = { {
-			.first = SZ_1M,
-			.last = SZ_2M - 1,
-			.type = IOMMU_RESV_SW_MSI,
-		} },
+	static const struct mock_traits traits = {
+		.regions = {
+			{ .first = SZ_1M, .last = SZ_2M - 1,
+			  .type = IOMMU_RESV_SW_MSI },
+		},
 		.nr_regions = 1,
-	});
+	};
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device_like(mock, &traits);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -111,8 +109,7 @@ static void test_region_sw_msi(struct kunit *test)
  */
 static void test_region_direct(struct kunit *test)
 {
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
+	static const struct mock_traits traits = {
 		.regions = {
 			{ .first = 0, .last = SZ_16K - 1,
 			  .type = IOMMU_RESV_DIRECT },
@@ -120,7 +117,9 @@ static void test_region_direct(struct kunit *test)
 			  .type = IOMMU_RESV_DIRECT_RELAXABLE },
 		},
 		.nr_regions = 2,
-	});
+	};
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device_like(mock, &traits);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct mock_given given;
 	phys_addr_t phys;
@@ -146,12 +145,10 @@ static void test_region_direct(struct kunit *test)
 static void test_second_device_region(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *first = mock_device(mock, &plain);
-	struct device *second = mock_device(mock, &(struct mock_traits){
-		.sibling = first,
-		.regions = { kept_free },
-		.nr_regions = 1,
-	});
+	struct device *first = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = first,
+					    .regions = { kept_free },
+					    .nr_regions = 1);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(first));
@@ -174,9 +171,9 @@ static void test_second_device_same_region(struct kunit *test)
 	};
 	struct mock_given given;
 
-	traits.sibling = mock_device(mock, &traits);
+	traits.sibling = mock_device_like(mock, &traits);
 	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(traits.sibling));
-	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(mock_device(mock, &traits)));
+	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(mock_device_like(mock, &traits)));
 	given = mock_give_all(mock, traits.sibling);
 	KUNIT_EXPECT_EQ(test, given.nr, (SZ_4M - SZ_64K) / SZ_4K - 1);
 }
@@ -188,11 +185,9 @@ static void test_second_device_windows(struct kunit *test)
 		{ .dma_start = SZ_1M, .size = SZ_1M }, {}
 	};
 	struct mock *mock = test->priv;
-	struct device *first = mock_device(mock, &plain);
-	struct device *second = mock_device(mock, &(struct mock_traits){
-		.sibling = first,
-		.range_map = window,
-	});
+	struct device *first = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = first,
+					    .range_map = window);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
@@ -202,13 +197,13 @@ static void test_second_device_windows(struct kunit *test)
 }
 
 /*
- * Test that a second device is refused if a region of its own is in use, and that
- * this does nothing to the mapping that is there.
+ * Test that a second device is refused if a region of its own is in use, and
+ * that this does nothing to the mapping that is there.
  */
 static void test_second_device_conflict(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *first = mock_device(mock, &plain);
+	struct device *first = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
 	struct mock_traits traits = {
 		.sibling = first,
@@ -225,7 +220,7 @@ static void test_second_device_conflict(struct kunit *test)
 		.last = iova + SZ_8K + 99,
 		.type = IOMMU_RESV_RESERVED,
 	};
-	second = mock_device(mock, &traits);
+	second = mock_device_like(mock, &traits);
 	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(second));
 	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(first));
 	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_16K);
@@ -237,11 +232,9 @@ static void test_second_device_conflict(struct kunit *test)
 static void test_other_group(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *bound = mock_device(mock, &(struct mock_traits){
-		.regions = { kept_free },
-		.nr_regions = 1,
-	});
-	struct device *other = mock_device(mock, &plain);
+	struct device *bound = mock_device(mock, .regions = { kept_free },
+					   .nr_regions = 1);
+	struct device *other = mock_device(mock);
 	struct mock_given given;
 
 	KUNIT_EXPECT_PTR_NE(test, iommu_get_domain_for_dev(bound),
@@ -266,14 +259,14 @@ static const struct misfit_case misfit_cases[] = {
 KUNIT_ARRAY_PARAM_DESC(misfit, misfit_cases, name);
 
 /*
- * Test that a device is refused if the domain of its group is no longer what the
- * space was set up for.
+ * Test that a device is refused if the domain of its group is no longer what
+ * the space was set up for.
  */
 static void test_second_device_misfit(struct kunit *test)
 {
 	const struct misfit_case *misfit = test->param_value;
 	struct mock *mock = test->priv;
-	struct device *first = mock_device(mock, &plain);
+	struct device *first = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
 	struct iommu_domain_geometry geometry = domain->geometry;
 	struct device *second;
@@ -281,7 +274,7 @@ static void test_second_device_misfit(struct kunit *test)
 	domain->pgsize_bitmap = misfit->pgsize_bitmap;
 	domain->geometry.aperture_start = misfit->first;
 	domain->geometry.aperture_end = misfit->last;
-	second = mock_device(mock, &(struct mock_traits){ .sibling = first });
+	second = mock_device(mock, .sibling = first);
 	domain->pgsize_bitmap = mock->pgsize_bitmap;
 	domain->geometry = geometry;
 
@@ -310,13 +303,14 @@ static void add_window(struct list_head *list, struct resource *res,
 /*
  * Test that a device behind a PCI host bridge is given no IOVA that the bridge
  * claims for memory of its own, and none outside of the bridge's DMA windows,
- * which come unsorted (V14), start at 0 and may be empty (V13); that offsets are
- * taken into account; and that windows for port I/O take nothing away (V16).
+ * which come unsorted (V14), start at 0 and may be empty (V13); that offsets
+ * are taken into account; and that windows for port I/O take nothing away
+ * (V16).
  */
 static void test_pci_bridge(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct pci_host_bridge *bridge;
 	struct mock_given given;
@@ -391,4 +385,5 @@ static struct kunit_suite resv_suite = {
 	.exit = mock_test_exit,
 	.test_cases = resv_cases,
 };
+
 kunit_test_suite(resv_suite);

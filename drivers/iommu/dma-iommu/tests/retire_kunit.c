@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of the way out of a mapping: clear, invalidate, and only then give back.
+ * Tests of the way out of a mapping: clear, invalidate, and only then give
+ * back.
  *
  * Those that are about the order look at the moment when an invalidation has
  * started and has not completed: a device can still reach what was cleared, so
@@ -17,8 +18,6 @@
 
 #include "../private.h"
 #include "mock.h"
-
-static const struct mock_traits plain = {};
 
 /**
  * struct watch - What was seen when invalidations started
@@ -46,7 +45,7 @@ static void look(struct mock *mock, struct iommu_domain *domain)
 static struct device *tiny_space(struct mock *mock)
 {
 	mock->last = SZ_32K - 1;
-	return mock_device(mock, &plain);
+	return mock_device(mock);
 }
 
 /*
@@ -78,8 +77,8 @@ static void test_order_range(struct kunit *test)
 }
 
 /*
- * Test the same for a list with a hole in it: all of its stretches leave with one
- * invalidation.
+ * Test the same for a list with a hole in it: all of its stretches leave with
+ * one invalidation.
  */
 static void test_order_list(struct kunit *test)
 {
@@ -90,9 +89,7 @@ static void test_order_list(struct kunit *test)
 	void *memory = mock_buffer(test, SZ_32K);
 
 	mock->last = SZ_64K - 1;
-	dev = mock_device(mock, &(struct mock_traits){
-		.boundary = SZ_16K - 1,
-	});
+	dev = mock_device(mock, .boundary = SZ_16K - 1);
 	sg_init_table(sgl, 2);
 	sg_set_page(&sgl[0], virt_to_page(memory), 3 * SZ_4K, 0);
 	sg_set_page(&sgl[1], virt_to_page(memory + SZ_16K), 4 * SZ_4K, 0);
@@ -174,14 +171,14 @@ static size_t quarantined(struct iommu_domain *domain)
 }
 
 /*
- * Test that if the page table does not answer as asked, there is one warning, and
- * the IOVA is never handed out again, wherever the device can still reach it and
- * wherever not.
+ * Test that if the page table does not answer as asked, there is one warning,
+ * and the IOVA is never handed out again, wherever the device can still reach
+ * it and wherever not.
  */
 static void test_short_unmap(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct mock_given given;
 	dma_addr_t iova;
@@ -212,7 +209,7 @@ static void test_short_unmap(struct kunit *test)
 static void test_nothing_unmapped(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct mock_given given;
 	dma_addr_t iova;
@@ -234,7 +231,8 @@ static void test_nothing_unmapped(struct kunit *test)
 
 /*
  * Test that a list is quarantined as a whole, with one warning, if one of its
- * stretches could not be unmapped, and that the others are unmapped all the same.
+ * stretches could not be unmapped, and that the others are unmapped all the
+ * same.
  */
 static void test_short_unmap_list(struct kunit *test)
 {
@@ -246,9 +244,7 @@ static void test_short_unmap_list(struct kunit *test)
 	struct device *dev;
 	dma_addr_t iova;
 
-	dev = mock_device(mock, &(struct mock_traits){
-		.boundary = SZ_16K - 1,
-	});
+	dev = mock_device(mock, .boundary = SZ_16K - 1);
 	domain = iommu_get_domain_for_dev(dev);
 	sg_init_table(sgl, 2);
 	sg_set_page(&sgl[0], virt_to_page(memory), 3 * SZ_4K, 0);
@@ -344,13 +340,13 @@ static int work(void *data)
 /* Time for another thread to take what was given back too early */
 static void dawdle(struct mock *mock, struct iommu_domain *domain)
 {
-	udelay(20);
+	udelay(9);
 }
 
 /*
- * Test that of threads which map and unmap in a space that is too small for all
- * of them, none is ever given what another one can still reach: the mock looks at
- * every map call.
+ * Test that of threads which map and unmap in a space that is too small for
+ * all of them, none is ever given what another one can still reach: the mock
+ * looks at every map call.
  */
 static void test_many_threads(struct kunit *test)
 {
@@ -364,7 +360,7 @@ static void test_many_threads(struct kunit *test)
 	kunit_info(test, "seed %u", seed);
 	mock->last = SZ_512K - 1;
 	mock->at_sync = dawdle;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	for (int i = 0; i < ARRAY_SIZE(tasks); i++) {
 		workers[i] = (struct worker){
 			.dev = dev,
@@ -409,4 +405,5 @@ static struct kunit_suite retire_suite = {
 	.exit = mock_test_exit,
 	.test_cases = retire_cases,
 };
+
 kunit_test_suite(retire_suite);

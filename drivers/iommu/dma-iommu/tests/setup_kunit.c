@@ -16,8 +16,6 @@
 #include "../private.h"
 #include "mock.h"
 
-static const struct mock_traits plain = {};
-
 static void expect_given(struct mock *mock, const struct mock_given *given,
 			 dma_addr_t first, dma_addr_t last)
 {
@@ -26,11 +24,13 @@ static void expect_given(struct mock *mock, const struct mock_given *given,
 			last);
 }
 
-/* Test that a plain device is given all of the aperture but the first granule. */
+/*
+ * Test that a plain device is given all of the aperture but the first granule.
+ */
 static void test_aperture_from_zero(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -51,7 +51,7 @@ static void test_aperture_unaligned(struct kunit *test)
 
 	mock->first = SZ_1M + 1;
 	mock->last = SZ_2M + 100;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
 	given = mock_give_all(mock, dev);
 	expect_given(mock, &given, SZ_1M + SZ_4K, SZ_2M - 1);
@@ -67,7 +67,7 @@ static void test_small_granule(struct kunit *test)
 
 	mock->pgsize_bitmap = SZ_1K | SZ_64K;
 	mock->last = SZ_256K - 1;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
 	given = mock_give_all(mock, dev);
 	expect_given(mock, &given, SZ_1K, SZ_256K - 1);
@@ -83,7 +83,7 @@ static void test_granule_too_large(struct kunit *test)
 	struct device *dev;
 
 	mock->pgsize_bitmap = PAGE_SIZE * 4;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
 }
 
@@ -95,13 +95,13 @@ static void test_aperture_too_small(struct kunit *test)
 
 	mock->first = SZ_1M + 1;
 	mock->last = SZ_1M + SZ_4K + 100;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
 }
 
 /*
- * Test that nobody gets lazy invalidation while there is none: the domain becomes
- * a strict one.
+ * Test that nobody gets lazy invalidation while there is none: the domain
+ * becomes a strict one.
  */
 static void test_lazy_becomes_strict(struct kunit *test)
 {
@@ -111,7 +111,7 @@ static void test_lazy_becomes_strict(struct kunit *test)
 	dma_addr_t iova;
 
 	mock->lazy = true;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	domain = iommu_get_domain_for_dev(dev);
 	KUNIT_EXPECT_EQ(test, domain->type, IOMMU_DOMAIN_DMA);
 	KUNIT_EXPECT_EQ(test, iommu_dma_init_fq(domain), -EOPNOTSUPP);
@@ -149,11 +149,9 @@ static void test_streaming_limit(struct kunit *test)
 {
 	const struct limit_case *limit = test->param_value;
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.dma_mask = limit->dma_mask,
-		.coherent_mask = DMA_BIT_MASK(64),
-		.bus_limit = limit->bus_limit,
-	});
+	struct device *dev = mock_device(mock, .dma_mask = limit->dma_mask,
+					 .coherent_mask = DMA_BIT_MASK(64),
+					 .bus_limit = limit->bus_limit);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
@@ -169,11 +167,9 @@ static void test_buffer_limit(struct kunit *test)
 {
 	const struct limit_case *limit = test->param_value;
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.dma_mask = DMA_BIT_MASK(64),
-		.coherent_mask = limit->dma_mask,
-		.bus_limit = limit->bus_limit,
-	});
+	struct device *dev = mock_device(mock, .dma_mask = DMA_BIT_MASK(64),
+					 .coherent_mask = limit->dma_mask,
+					 .bus_limit = limit->bus_limit);
 	dma_addr_t iova;
 	void *buffer;
 
@@ -186,18 +182,14 @@ static void test_buffer_limit(struct kunit *test)
 
 /*
  * Test that a device with a small mask, whose reach is used up, takes nothing
- * from a device of the same group that sees more, and that what it failed to get
- * it can have later.
+ * from a device of the same group that sees more, and that what it failed to
+ * get it can have later.
  */
 static void test_small_mask_is_its_own(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *narrow = mock_device(mock, &(struct mock_traits){
-		.dma_mask = DMA_BIT_MASK(14),
-	});
-	struct device *wide = mock_device(mock, &(struct mock_traits){
-		.sibling = narrow,
-	});
+	struct device *narrow = mock_device(mock, .dma_mask = DMA_BIT_MASK(14));
+	struct device *wide = mock_device(mock, .sibling = narrow);
 	void *memory = mock_buffer(test, SZ_4K);
 	dma_addr_t iovas[3], iova, other;
 
@@ -219,7 +211,9 @@ static void test_small_mask_is_its_own(struct kunit *test)
 		dma_unmap_single(narrow, iovas[i], SZ_4K, DMA_TO_DEVICE);
 }
 
-/* Test that a device whose windows all lie outside of the aperture is refused. */
+/*
+ * Test that a device whose windows all lie outside of the aperture is refused.
+ */
 static void test_range_map_outside(struct kunit *test)
 {
 	static const struct bus_dma_region above[] = {
@@ -232,9 +226,9 @@ static void test_range_map_outside(struct kunit *test)
 	struct device *dev;
 
 	mock->first = SZ_2M;
-	dev = mock_device(mock, &(struct mock_traits){ .range_map = above });
+	dev = mock_device(mock, .range_map = above);
 	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
-	dev = mock_device(mock, &(struct mock_traits){ .range_map = below });
+	dev = mock_device(mock, .range_map = below);
 	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
 }
 
@@ -251,9 +245,7 @@ static void test_range_map_windows(struct kunit *test)
 		{}
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.range_map = windows,
-	});
+	struct device *dev = mock_device(mock, .range_map = windows);
 	struct mock_given given;
 	size_t bytes = 0;
 
@@ -274,7 +266,7 @@ static void test_range_map_windows(struct kunit *test)
 static void test_coherency_is_settled(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 
 	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_coherent(dev));
 	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(dev));
@@ -313,8 +305,8 @@ static void test_untrusted_is_latched(struct kunit *test)
 }
 
 /*
- * Test that a PCI device is given addresses below 4 GiB while there are any, and
- * then those above.
+ * Test that a PCI device is given addresses below 4 GiB while there are any,
+ * and then those above.
  */
 static void test_prefer_32bit(struct kunit *test)
 {
@@ -325,7 +317,7 @@ static void test_prefer_32bit(struct kunit *test)
 
 	mock->first = SZ_4G - 4 * SZ_4K;
 	mock->last = SZ_4G + SZ_1M - 1;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
 
 	iovas[0] = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
@@ -353,7 +345,7 @@ static void test_prefer_32bit(struct kunit *test)
 static void test_no_two_step_api(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct dma_iova_state state;
 
 	memset(&state, 0xa5, sizeof(state));
@@ -392,4 +384,5 @@ static struct kunit_suite setup_suite = {
 	.exit = mock_test_exit,
 	.test_cases = setup_cases,
 };
+
 kunit_test_suite(setup_suite);

@@ -16,9 +16,7 @@
 #include "mock.h"
 
 /* An address that no memory has */
-#define DEVICE_REGISTERS	BIT_ULL(44)
-
-static const struct mock_traits plain = {};
+#define DEVICE_REGISTERS BIT_ULL(44)
 
 struct prot_case {
 	const char *name;
@@ -28,7 +26,7 @@ struct prot_case {
 	int prot;
 };
 
-#define RW	(IOMMU_READ | IOMMU_WRITE)
+#define RW (IOMMU_READ | IOMMU_WRITE)
 
 static const struct prot_case prot_cases[] = {
 	{ "to device", DMA_TO_DEVICE, 0, false, IOMMU_READ | IOMMU_CACHE },
@@ -54,9 +52,8 @@ static void test_permissions(struct kunit *test)
 {
 	const struct prot_case *param = test->param_value;
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.noncoherent = param->noncoherent,
-	});
+	struct device *dev =
+		mock_device(mock, .noncoherent = param->noncoherent);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	phys_addr_t phys = virt_to_phys(mock_buffer(test, SZ_8K)), found;
 	dma_addr_t iova;
@@ -115,12 +112,12 @@ static void check_offsets(struct mock *mock, struct device *dev)
 }
 
 /*
- * Test that a DMA address keeps the offset into a granule, and that the granules
- * which the buffer touches are mapped, and no others.
+ * Test that a DMA address keeps the offset into a granule, and that the
+ * granules which the buffer touches are mapped, and no others.
  */
 static void test_offsets(struct kunit *test)
 {
-	check_offsets(test->priv, mock_device(test->priv, &plain));
+	check_offsets(test->priv, mock_device(test->priv));
 }
 
 /*
@@ -133,21 +130,27 @@ static void test_offsets_small_granule(struct kunit *test)
 
 	mock->pgsize_bitmap = SZ_1K;
 	mock->last = SZ_1M - 1;
-	check_offsets(mock, mock_device(mock, &plain));
+	check_offsets(mock, mock_device(mock));
 }
 
 /*
- * Test that sizes are refused that are 0, or that overflow with the offset or by
- * rounding up, and sizes that are larger than the space.
+ * Test that sizes are refused that are 0, or that overflow with the offset or
+ * by rounding up, and sizes that are larger than the space.
  */
 static void test_bad_sizes(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		0, SIZE_MAX, SIZE_MAX - SZ_4K, SIZE_MAX - SZ_4K + 1,
-		SIZE_MAX - 100, SIZE_MAX / 2 + 1, SZ_4M - SZ_4K + 1, SZ_4M,
+		0,
+		SIZE_MAX,
+		SIZE_MAX - SZ_4K,
+		SIZE_MAX - SZ_4K + 1,
+		SIZE_MAX - 100,
+		SIZE_MAX / 2 + 1,
+		SZ_4M - SZ_4K + 1,
+		SZ_4M,
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	phys_addr_t phys = virt_to_phys(mock_buffer(test, SZ_4K));
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
@@ -157,8 +160,8 @@ static void test_bad_sizes(struct kunit *test)
 				    DMA_MAPPING_ERROR, "size %#zx", sizes[i]);
 		KUNIT_EXPECT_EQ_MSG(test,
 				    iommu_dma_map_phys(dev, phys + 101,
-						       sizes[i],
-						       DMA_TO_DEVICE, 0),
+						       sizes[i], DMA_TO_DEVICE,
+						       0),
 				    DMA_MAPPING_ERROR, "size %#zx", sizes[i]);
 	}
 	KUNIT_EXPECT_STREQ(test, mock->history, "");
@@ -179,7 +182,7 @@ static void test_map_failure(struct kunit *test)
 
 	/* Two pages per call: the buffer takes four calls */
 	mock->chunk = 2;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	domain = iommu_get_domain_for_dev(dev);
 	memory = mock_buffer(test, SZ_32K);
 
@@ -192,8 +195,7 @@ static void test_map_failure(struct kunit *test)
 			iova = dma_map_single(dev, memory, SZ_32K,
 					      DMA_TO_DEVICE);
 			KUNIT_EXPECT_EQ(test, iova, DMA_MAPPING_ERROR);
-			KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP],
-					1 + i % 4);
+			KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP], 1 + i % 4);
 			KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 			KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
 		}
@@ -210,7 +212,7 @@ static void test_map_failure(struct kunit *test)
 static void test_sync_map_failure(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	void *memory = mock_buffer(test, SZ_32K);
 	dma_addr_t iova;
@@ -228,13 +230,13 @@ static void test_sync_map_failure(struct kunit *test)
 }
 
 /*
- * Test that a full space refuses and does not hand out what it has not (V1, V2),
- * and has room again as soon as one mapping is gone.
+ * Test that a full space refuses and does not hand out what it has not (V1,
+ * V2), and has room again as soon as one mapping is gone.
  */
 static void test_exhaustion(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	void *memory = mock_buffer(test, SZ_1M);
 	dma_addr_t iovas[4], iova;
 	int nr = 0;
@@ -256,8 +258,8 @@ static void test_exhaustion(struct kunit *test)
 }
 
 /*
- * Test that the last granule that an IOMMU with 48 bits translates is invalidated
- * like any other (F4).
+ * Test that the last granule that an IOMMU with 48 bits translates is
+ * invalidated like any other (F4).
  */
 static void test_top_of_space(struct kunit *test)
 {
@@ -268,7 +270,7 @@ static void test_top_of_space(struct kunit *test)
 
 	mock->first = DMA_BIT_MASK(48) - SZ_4K + 1;
 	mock->last = DMA_BIT_MASK(48);
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	domain = iommu_get_domain_for_dev(dev);
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
 
@@ -294,7 +296,7 @@ static void test_large_page(struct kunit *test)
 	dma_addr_t iova;
 
 	mock->last = SZ_16M - 1;
-	dev = mock_device(mock, &plain);
+	dev = mock_device(mock);
 	domain = iommu_get_domain_for_dev(dev);
 	iova = dma_map_phys(dev, DEVICE_REGISTERS, SZ_4M, DMA_TO_DEVICE,
 			    DMA_ATTR_MMIO);
@@ -307,8 +309,8 @@ static void test_large_page(struct kunit *test)
 }
 
 /*
- * Test that an untrusted device is not given a granule with somebody else's data
- * in it, while there is no bouncing; whole granules are fine.
+ * Test that an untrusted device is not given a granule with somebody else's
+ * data in it, while there is no bouncing; whole granules are fine.
  */
 static void test_untrusted(struct kunit *test)
 {
@@ -317,12 +319,13 @@ static void test_untrusted(struct kunit *test)
 		size_t size;
 		bool whole;
 	} parts[] = {
-		{ 0, SZ_4K, true }, { 0, SZ_8K, true }, { SZ_4K, SZ_4K, true },
-		{ 0, 1, false }, { 1, SZ_4K - 1, false }, { 1, SZ_4K, false },
+		{ 0, SZ_4K, true },	 { 0, SZ_8K, true },
+		{ SZ_4K, SZ_4K, true },	 { 0, 1, false },
+		{ 1, SZ_4K - 1, false }, { 1, SZ_4K, false },
 		{ 0, SZ_4K + 1, false }, { 512, SZ_4K, false },
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	void *memory = mock_buffer(test, SZ_16K);
 	dma_addr_t iova;
 
@@ -342,15 +345,13 @@ static void test_untrusted(struct kunit *test)
 }
 
 /*
- * Test that a device which is not coherent does not write to memory that shares a
- * cache line with something else (B12), and that it may read it.
+ * Test that a device which is not coherent does not write to memory that
+ * shares a cache line with something else (B12), and that it may read it.
  */
 static void test_shared_cache_line(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.noncoherent = true,
-	});
+	struct device *dev = mock_device(mock, .noncoherent = true);
 	void *memory = mock_buffer(test, SZ_4K);
 	unsigned int refused = 0;
 	dma_addr_t iova;
@@ -359,8 +360,8 @@ static void test_shared_cache_line(struct kunit *test)
 		kunit_skip(test, "this architecture has coherent devices only");
 
 	for (size_t size = 1; size <= 256; size++) {
-		bool unsafe = dma_kmalloc_needs_bounce(dev, size,
-						       DMA_FROM_DEVICE);
+		bool unsafe =
+			dma_kmalloc_needs_bounce(dev, size, DMA_FROM_DEVICE);
 
 		iova = dma_map_single(dev, memory, size, DMA_FROM_DEVICE);
 		KUNIT_EXPECT_EQ_MSG(test, !!dma_mapping_error(dev, iova),
@@ -384,9 +385,7 @@ static void test_min_align_mask(struct kunit *test)
 {
 	struct mock *mock = test->priv;
 	void *memory = mock_buffer(test, SZ_16K);
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.align_mask = SZ_4K - 1,
-	});
+	struct device *dev = mock_device(mock, .align_mask = SZ_4K - 1);
 	dma_addr_t iova;
 
 	iova = dma_map_single(dev, memory + 100, 100, DMA_TO_DEVICE);
@@ -409,9 +408,7 @@ static void test_sync(struct kunit *test)
 	u8 *memory = mock_buffer(test, SZ_8K);
 
 	for (int i = 0; i < 2; i++) {
-		struct device *dev = mock_device(mock, &(struct mock_traits){
-			.noncoherent = i,
-		});
+		struct device *dev = mock_device(mock, .noncoherent = i);
 		dma_addr_t iova;
 
 		memset(memory, 0x5a + i, SZ_8K);
@@ -436,7 +433,7 @@ static void test_sync(struct kunit *test)
 static void test_under_spinlock(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &plain);
+	struct device *dev = mock_device(mock);
 	void *memory = mock_buffer(test, SZ_32K);
 	static DEFINE_SPINLOCK(lock);
 	dma_addr_t iova;
@@ -504,8 +501,8 @@ static int interrupt(void *data)
 }
 
 /*
- * Test that a mapping may be made at any point of the making of another one, in a
- * task, with softirqs off and in an interrupt.
+ * Test that a mapping may be made at any point of the making of another one,
+ * in a task, with softirqs off and in an interrupt.
  */
 static void test_any_context(struct kunit *test)
 {
@@ -516,7 +513,7 @@ static void test_any_context(struct kunit *test)
 	contexts = kunit_kzalloc(test, sizeof(*contexts), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, contexts);
 	init_irq_work(&contexts->work, map_in_interrupt);
-	contexts->dev = mock_device(mock, &plain);
+	contexts->dev = mock_device(mock);
 	contexts->memory = mock_buffer(test, SZ_16K);
 	task = kthread_run(interrupt, contexts, "dma-iommu-mock");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
@@ -564,4 +561,5 @@ static struct kunit_suite stream_suite = {
 	.exit = mock_test_exit,
 	.test_cases = stream_cases,
 };
+
 kunit_test_suite(stream_suite);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of streaming mappings of scatterlists, from the DMA API down to the page
- * table. How a list is laid out is the business of sg_kunit.c; here it is what
- * the IOMMU was told, and what happens when it refuses.
+ * Tests of streaming mappings of scatterlists, from the DMA API down to the
+ * page table. How a list is laid out is the business of sg_kunit.c; here it is
+ * what the IOMMU was told, and what happens when it refuses.
  */
 
 #include <linux/dma-mapping.h>
@@ -19,7 +19,7 @@ static unsigned int mock_seed;
 module_param_named(seed, mock_seed, uint, 0444);
 MODULE_PARM_DESC(seed, "Seed of the random lists; 0 for a new one each time");
 
-#define MAX_ENTRIES	16
+#define MAX_ENTRIES 16
 
 /**
  * struct entry - An entry of a list
@@ -59,8 +59,8 @@ static void fill_list(struct list *list, void *memory,
 	for (int i = 0; i < nents; i++) {
 		struct scatterlist *sg = &list->sgl[i];
 
-		sg_set_page(sg, virt_to_page(memory +
-					     entries[i].page * PAGE_SIZE),
+		sg_set_page(sg,
+			    virt_to_page(memory + entries[i].page * PAGE_SIZE),
 			    entries[i].length, entries[i].offset);
 		sg_dma_address(sg) = 0xdead0000 + i;
 		sg_dma_len(sg) = 0xbeef;
@@ -109,9 +109,9 @@ static bool crosses(struct device *dev, dma_addr_t iova, size_t size)
 }
 
 /*
- * Check that the device finds in the segments, one after the other, the bytes of
- * the entries, one after the other; and that the segments are ones that it can
- * take.
+ * Check that the device finds in the segments, one after the other, the bytes
+ * of the entries, one after the other; and that the segments are ones that it
+ * can take.
  */
 static void check_mapped(struct list *list, int nsegs)
 {
@@ -129,10 +129,9 @@ static void check_mapped(struct list *list, int nsegs)
 			continue;
 		}
 		KUNIT_EXPECT_GT(test, size, 0);
-		KUNIT_EXPECT_FALSE(test,
-				   crosses(list->dev,
-					   sg_dma_address(&list->sgl[s]),
-					   size));
+		KUNIT_EXPECT_FALSE(test, crosses(list->dev,
+						 sg_dma_address(&list->sgl[s]),
+						 size));
 	}
 
 	for (s = 0; i < list->nents;) {
@@ -150,12 +149,13 @@ static void check_mapped(struct list *list, int nsegs)
 			continue;
 		}
 
-		/* Byte for byte would take long: a granule never splits */
+		/* No granule is smaller than that, and none is split */
 		step = min(sg->length - at, sg_dma_len(seg) - seg_at);
 		step = min(step, SZ_1K - ((sg_phys(sg) + at) & (SZ_1K - 1)));
-		KUNIT_ASSERT_TRUE(test, mock_lookup(list->domain,
-						    sg_dma_address(seg) +
-						    seg_at, &phys, NULL));
+		KUNIT_ASSERT_TRUE(test,
+				  mock_lookup(list->domain,
+					      sg_dma_address(seg) + seg_at,
+					      &phys, NULL));
 		KUNIT_ASSERT_EQ(test, phys, sg_phys(sg) + at);
 		at += step;
 		seg_at += step;
@@ -198,14 +198,19 @@ static int round_trip(struct list *list)
 
 /* Four pages that are apart in memory: four calls of the driver */
 static const struct entry apart[] = {
-	{ 0, 0, SZ_4K }, { 2, 0, SZ_4K }, { 4, 0, SZ_4K }, { 6, 0, SZ_4K },
+	{ 0, 0, SZ_4K },
+	{ 2, 0, SZ_4K },
+	{ 4, 0, SZ_4K },
+	{ 6, 0, SZ_4K },
 };
 
-/* Test that pages from anywhere become one segment, if the device can take it. */
+/*
+ * Test that pages from anywhere become one segment, if the device can take it.
+ */
 static void test_merge(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){});
+	struct device *dev = mock_device(mock);
 	struct list *list = make_list(test, dev,
 				      mock_buffer(test, 8 * PAGE_SIZE), apart,
 				      ARRAY_SIZE(apart));
@@ -217,9 +222,7 @@ static void test_merge(struct kunit *test)
 static void test_max_seg(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.max_seg = SZ_8K,
-	});
+	struct device *dev = mock_device(mock, .max_seg = SZ_8K);
 	struct list *list = make_list(test, dev,
 				      mock_buffer(test, 8 * PAGE_SIZE), apart,
 				      ARRAY_SIZE(apart));
@@ -233,18 +236,17 @@ static void test_max_seg(struct kunit *test)
 }
 
 /*
- * Test that the hole which keeps a segment on one side of a boundary has nothing
- * mapped in it, and that unmapping does not ask for it.
+ * Test that the hole which keeps a segment on one side of a boundary has
+ * nothing mapped in it, and that unmapping does not ask for it.
  */
 static void test_hole(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, 0, SZ_32K + SZ_8K }, { 16, 0, SZ_32K + SZ_8K },
+		{ 0, 0, SZ_32K + SZ_8K },
+		{ 16, 0, SZ_32K + SZ_8K },
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.boundary = SZ_64K - 1,
-	});
+	struct device *dev = mock_device(mock, .boundary = SZ_64K - 1);
 	struct list *list = make_list(test, dev, mock_buffer(test, SZ_1M),
 				      entries, ARRAY_SIZE(entries));
 	int nsegs = map_list(list);
@@ -256,8 +258,8 @@ static void test_hole(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(end, SZ_64K));
 	for (iova = sg_dma_address(&list->sgl[0]) + SZ_32K + SZ_8K; iova < end;
 	     iova += SZ_4K)
-		KUNIT_EXPECT_FALSE(test, mock_reachable(list->domain, iova,
-							SZ_4K));
+		KUNIT_EXPECT_FALSE(test,
+				   mock_reachable(list->domain, iova, SZ_4K));
 	unmap_list(list);
 }
 
@@ -265,11 +267,11 @@ static void test_hole(struct kunit *test)
 static void test_empty_entries(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 1, 100, 0 }, { 0, 0, SZ_4K }, { 3, 1, 0 }, { 4, 5, 0 },
-		{ 2, 0, SZ_4K }, { 5, 0, 0 },
+		{ 1, 100, 0 }, { 0, 0, SZ_4K }, { 3, 1, 0 },
+		{ 4, 5, 0 },   { 2, 0, SZ_4K }, { 5, 0, 0 },
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){});
+	struct device *dev = mock_device(mock);
 	struct list *list = make_list(test, dev,
 				      mock_buffer(test, 8 * PAGE_SIZE), entries,
 				      ARRAY_SIZE(entries));
@@ -278,21 +280,22 @@ static void test_empty_entries(struct kunit *test)
 }
 
 /*
- * Test that lists without entries, and ones without bytes, are an error that the
- * DMA API knows (S8), and stay as they are.
+ * Test that lists without entries, and ones without bytes, are an error that
+ * the DMA API knows (S8), and stay as they are.
  */
 static void test_no_bytes(struct kunit *test)
 {
 	static const struct entry entries[] = { { 0, 0, 0 }, { 1, 10, 0 } };
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){});
+	struct device *dev = mock_device(mock);
 	struct list *list = make_list(test, dev,
 				      mock_buffer(test, 2 * PAGE_SIZE), entries,
 				      ARRAY_SIZE(entries));
 
 	for (int nents = -1; nents <= 2; nents++) {
-		KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, list->sgl, nents,
-						       DMA_TO_DEVICE, 0),
+		KUNIT_EXPECT_EQ(test,
+				iommu_dma_map_sg(dev, list->sgl, nents,
+						 DMA_TO_DEVICE, 0),
 				-EINVAL);
 		expect_untouched(list);
 	}
@@ -306,9 +309,12 @@ struct error_case {
 };
 
 static const struct error_case error_cases[] = {
-	{ "ENOMEM", -ENOMEM, -ENOMEM },	  { "EINVAL", -EINVAL, -EINVAL },
-	{ "EIO", -EIO, -EIO },		  { "ENODEV", -ENODEV, -EIO },
-	{ "EEXIST", -EEXIST, -EIO },	  { "ENOSPC", -ENOSPC, -ENOMEM },
+	{ "ENOMEM", -ENOMEM, -ENOMEM },
+	{ "EINVAL", -EINVAL, -EINVAL },
+	{ "EIO", -EIO, -EIO },
+	{ "ENODEV", -ENODEV, -EIO },
+	{ "EEXIST", -EEXIST, -EIO },
+	{ "ENOSPC", -ENOSPC, -ENOMEM },
 	{ "EOVERFLOW", -EOVERFLOW, -EINVAL },
 	{ "EREMOTEIO", -EREMOTEIO, -EREMOTEIO },
 };
@@ -317,15 +323,16 @@ KUNIT_ARRAY_PARAM_DESC(error, error_cases, name);
 
 /*
  * Test that whichever call of the driver fails, with whatever errno, and with
- * whatever part of it done: the caller gets one of the errnos of the DMA API (S6,
- * S7), its list stays byte for byte as it was (S2), nothing stays mapped, and the
- * next attempt succeeds.
+ * whatever part of it done: the caller gets one of the errnos of the DMA API
+ * (S6, S7), its list stays byte for byte as it was (S2), nothing stays mapped,
+ * and the next attempt succeeds.
  */
 static void test_failure_sweep(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, 16, SZ_8K - 16 }, { 4, 0, SZ_16K }, { 9, 0, SZ_4K + 1 },
-		{ 12, 0, 0 }, { 13, 4000, SZ_16K + 200 }, { 24, 8, 8 },
+		{ 0, 16, SZ_8K - 16 },	    { 4, 0, SZ_16K },
+		{ 9, 0, SZ_4K + 1 },	    { 12, 0, 0 },
+		{ 13, 4000, SZ_16K + 200 }, { 24, 8, 8 },
 	};
 	const struct error_case *param = test->param_value;
 	struct mock *mock = test->priv;
@@ -335,10 +342,8 @@ static void test_failure_sweep(struct kunit *test)
 	int nsegs;
 
 	mock->chunk = 2;
-	dev = mock_device(mock, &(struct mock_traits){
-		.boundary = SZ_32K - 1,
-		.max_seg = SZ_16K,
-	});
+	dev = mock_device(mock, .boundary = SZ_32K - 1,
+			  .max_seg = SZ_16K + SZ_4K);
 	list = make_list(test, dev, mock_buffer(test, 32 * PAGE_SIZE), entries,
 			 ARRAY_SIZE(entries));
 	nsegs = map_list(list);
@@ -353,9 +358,9 @@ static void test_failure_sweep(struct kunit *test)
 		mock->fault.map_pages = i % 2;
 		mock->fault.map_error = param->error;
 		mock_forget(mock);
-		KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, list->sgl,
-						       list->nents,
-						       DMA_TO_DEVICE, 0),
+		KUNIT_EXPECT_EQ(test,
+				iommu_dma_map_sg(dev, list->sgl, list->nents,
+						 DMA_TO_DEVICE, 0),
 				param->answer);
 		KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP], 1 + i / 2);
 		KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC_MAP], 0);
@@ -366,8 +371,9 @@ static void test_failure_sweep(struct kunit *test)
 
 	mock->fault.sync_map_nth = 1;
 	mock->fault.sync_map_error = param->error;
-	KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, list->sgl, list->nents,
-					       DMA_TO_DEVICE, 0),
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_sg(dev, list->sgl, list->nents,
+					 DMA_TO_DEVICE, 0),
 			param->answer);
 	expect_untouched(list);
 	KUNIT_EXPECT_EQ(test, mock_live(list->domain), 0);
@@ -380,19 +386,21 @@ static void test_failure_sweep(struct kunit *test)
 static void test_no_room(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, 0, SZ_1M }, { 0, 0, SZ_1M }, { 0, 0, SZ_1M },
+		{ 0, 0, SZ_1M },
+		{ 0, 0, SZ_1M },
+		{ 0, 0, SZ_1M },
 		{ 0, 0, SZ_1M },
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){
-		.max_seg = UINT_MAX,
-	});
+	struct device *dev = mock_device(mock, .max_seg = UINT_MAX);
 	struct list *list = make_list(test, dev, mock_buffer(test, SZ_1M),
 				      entries, ARRAY_SIZE(entries));
 
 	KUNIT_EXPECT_EQ(test, map_list(list), 0);
-	KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, list->sgl, list->nents,
-					       DMA_TO_DEVICE, 0), -ENOMEM);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_sg(dev, list->sgl, list->nents,
+					 DMA_TO_DEVICE, 0),
+			-ENOMEM);
 	expect_untouched(list);
 	KUNIT_EXPECT_STREQ(test, mock->history, "");
 	list->nents = 2;
@@ -400,23 +408,27 @@ static void test_no_room(struct kunit *test)
 }
 
 /*
- * Test that an untrusted device is refused a list with one entry that is not made
- * of whole granules, and keeps its list.
+ * Test that an untrusted device is refused a list with one entry that is not
+ * made of whole granules, and keeps its list.
  */
 static void test_untrusted(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, 0, SZ_4K }, { 2, 0, SZ_4K - 1 }, { 4, 0, SZ_4K },
+		{ 0, 0, SZ_4K },
+		{ 2, 0, SZ_4K - 1 },
+		{ 4, 0, SZ_4K },
 	};
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, &(struct mock_traits){});
+	struct device *dev = mock_device(mock);
 	struct list *list = make_list(test, dev,
 				      mock_buffer(test, 8 * PAGE_SIZE), entries,
 				      ARRAY_SIZE(entries));
 
 	dev->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
-	KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, list->sgl, list->nents,
-					       DMA_TO_DEVICE, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_sg(dev, list->sgl, list->nents,
+					 DMA_TO_DEVICE, 0),
+			-EINVAL);
 	expect_untouched(list);
 	KUNIT_EXPECT_STREQ(test, mock->history, "");
 
@@ -427,8 +439,8 @@ static void test_untrusted(struct kunit *test)
 
 /*
  * Test that lengths do not wrap where a segment may be as long as a number can
- * say: five entries of 1 GiB, which memory there need not be for (S4), and a short
- * entry after one that ends just below the boundary (S5).
+ * say: five entries of 1 GiB, which memory there need not be for (S4), and a
+ * short entry after one that ends just below the boundary (S5).
  */
 static void test_huge(struct kunit *test)
 {
@@ -437,7 +449,8 @@ static void test_huge(struct kunit *test)
 		{ 0, 0, SZ_1G }, { 0, 0, SZ_1G },
 	};
 	static const struct entry padded[] = {
-		{ 0, 0, SZ_4G - SZ_4K }, { 0, 0, SZ_8K },
+		{ 0, 0, SZ_4G - SZ_4K },
+		{ 0, 0, SZ_8K },
 	};
 	struct mock *mock = test->priv;
 	void *memory = mock_buffer(test, PAGE_SIZE);
@@ -447,10 +460,7 @@ static void test_huge(struct kunit *test)
 	int nsegs;
 
 	mock->last = 64ULL * SZ_1G - 1;
-	dev = mock_device(mock, &(struct mock_traits){
-		.boundary = ULONG_MAX,
-		.max_seg = UINT_MAX,
-	});
+	dev = mock_device(mock, .boundary = ULONG_MAX, .max_seg = UINT_MAX);
 	list = make_list(test, dev, memory, five, ARRAY_SIZE(five));
 	nsegs = map_list(list);
 	KUNIT_ASSERT_GE(test, nsegs, 2);
@@ -466,23 +476,21 @@ static void test_huge(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, nsegs, 2);
 	KUNIT_EXPECT_EQ(test, sg_dma_len(&list->sgl[0]), SZ_4G - SZ_4K);
 	KUNIT_EXPECT_EQ(test, sg_dma_len(&list->sgl[1]), SZ_8K);
-	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(sg_dma_address(&list->sgl[1]),
-					   SZ_4G));
+	KUNIT_EXPECT_TRUE(test,
+			  IS_ALIGNED(sg_dma_address(&list->sgl[1]), SZ_4G));
 	KUNIT_EXPECT_EQ(test, mock_live(list->domain), SZ_4G + SZ_4K);
 	unmap_list(list);
 }
 
 /*
- * Test that a list can be mapped again, by the same or by another device, without
- * being set up anew (S11).
+ * Test that a list can be mapped again, by the same or by another device,
+ * without being set up anew (S11).
  */
 static void test_reuse(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *wide = mock_device(mock, &(struct mock_traits){});
-	struct device *narrow = mock_device(mock, &(struct mock_traits){
-		.max_seg = SZ_4K,
-	});
+	struct device *wide = mock_device(mock);
+	struct device *narrow = mock_device(mock, .max_seg = SZ_4K);
 	struct list *list = make_list(test, wide,
 				      mock_buffer(test, 8 * PAGE_SIZE), apart,
 				      ARRAY_SIZE(apart));
@@ -497,7 +505,9 @@ static void test_reuse(struct kunit *test)
 	}
 }
 
-/* Test that a list survives being handed to a device of either kind and back. */
+/*
+ * Test that a list survives being handed to a device of either kind and back.
+ */
 static void test_sync(struct kunit *test)
 {
 	struct mock *mock = test->priv;
@@ -505,26 +515,24 @@ static void test_sync(struct kunit *test)
 
 	memset(memory, 0x5a, 8 * PAGE_SIZE);
 	for (int i = 0; i < 2; i++) {
-		struct device *dev = mock_device(mock, &(struct mock_traits){
-			.noncoherent = i,
-		});
-		struct list *list = make_list(test, dev, memory, apart,
-					      ARRAY_SIZE(apart));
+		struct device *dev = mock_device(mock, .noncoherent = i);
+		struct list *list =
+			make_list(test, dev, memory, apart, ARRAY_SIZE(apart));
 
 		KUNIT_ASSERT_EQ(test, map_list(list), 1);
 		dma_sync_sg_for_cpu(dev, list->sgl, list->nents, DMA_TO_DEVICE);
 		dma_sync_sg_for_device(dev, list->sgl, list->nents,
 				       DMA_TO_DEVICE);
 		unmap_list(list);
-		KUNIT_EXPECT_NULL(test, memchr_inv(memory, 0x5a,
-						   8 * PAGE_SIZE));
+		KUNIT_EXPECT_NULL(test,
+				  memchr_inv(memory, 0x5a, 8 * PAGE_SIZE));
 	}
 }
 
 /*
- * Test that for lists, granules, boundaries and segment sizes as they come, the
- * device finds the bytes of the entries in its segments, one after the other, and
- * can take the segments (S1, S3).
+ * Test that for lists, granules, boundaries and segment sizes as they come,
+ * the device finds the bytes of the entries in its segments, one after the
+ * other, and can take the segments (S1, S3).
  */
 static void test_random(struct kunit *test)
 {
@@ -542,7 +550,7 @@ static void test_random(struct kunit *test)
 	memory = mock_buffer(test, SZ_1M);
 	for (int i = 0; i < ARRAY_SIZE(devs); i++) {
 		mock->pgsize_bitmap = bitmaps[i];
-		devs[i] = mock_device(mock, &(struct mock_traits){});
+		devs[i] = mock_device(mock);
 	}
 	list = make_list(test, devs[0], memory, apart, ARRAY_SIZE(apart));
 
@@ -604,4 +612,5 @@ static struct kunit_suite stream_sg_suite = {
 	.exit = mock_test_exit,
 	.test_cases = stream_sg_cases,
 };
+
 kunit_test_suite(stream_sg_suite);
