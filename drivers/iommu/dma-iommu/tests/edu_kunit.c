@@ -518,12 +518,19 @@ static void test_coherent(struct kunit *test)
 	struct fixture *f = test->priv;
 	struct device *dev = edu_dev(&f->wide);
 	dma_addr_t iova;
-	size_t at;
 	u8 *buffer;
+	size_t at;
+	int i;
 
-	buffer = dma_alloc_coherent(dev, size, &iova, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0, size));
+	/* The second time, it is likely to be made of the same pages */
+	for (i = 0; i < 2; i++) {
+		buffer = dma_alloc_coherent(dev, size, &iova, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, buffer);
+		KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0, size));
+		memset(buffer, 0xa5, size);
+		if (!i)
+			dma_free_coherent(dev, size, buffer, iova);
+	}
 
 	/* From just before the end of each page to the start of the first one */
 	for (at = PAGE_SIZE - 0x200; at < size - 0x400; at += PAGE_SIZE) {
@@ -537,46 +544,99 @@ static void test_coherent(struct kunit *test)
 }
 
 /*
- * Test that a device of 28 bits gets addresses below 256 MiB from every kind of
- * mapping, and can work with them. This one cuts off what is above.
+ * See that the device, which cuts off what is above its mask, gets from the last
+ * bytes of the range what is in @expected.
  */
-static void test_narrow_device(struct kunit *test)
+static void expect_narrow(struct kunit *test, dma_addr_t iova, size_t size,
+			  const void *expected)
+{
+	struct fixture *f = test->priv;
+	u8 *got = make_buffer(test, PAGE_SIZE);
+
+	KUNIT_EXPECT_LE(test, iova + size - 1, NARROW_MASK);
+	edu_read(test, &f->narrow, iova + size - SZ_2K, SZ_2K);
+	store(test, &f->narrow, got, SZ_2K);
+	KUNIT_EXPECT_MEMEQ(test, got, expected, SZ_2K);
+}
+
+/* So many addresses that an allocator does not keep them for the next one */
+#define NARROW_SIZE SZ_512K
+
+static void use_narrow_buffer(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	void *buffer = make_buffer(test, NARROW_SIZE);
+	dma_addr_t iova;
+
+	iova = map(test, &f->narrow, buffer, NARROW_SIZE, DMA_TO_DEVICE);
+	expect_narrow(test, iova, NARROW_SIZE, buffer + NARROW_SIZE - SZ_2K);
+	dma_unmap_single(edu_dev(&f->narrow), iova, NARROW_SIZE, DMA_TO_DEVICE);
+}
+
+static void use_narrow_scatterlist(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct device *dev = edu_dev(&f->narrow);
-	void *from = make_buffer(test, SZ_64K), *to = make_buffer(test, SZ_64K);
-	dma_addr_t iova, coherent;
-	struct scatterlist *sg;
-	struct sg_table table;
-	u8 *buffer;
+	void *buffer = make_buffer(test, NARROW_SIZE);
+	struct scatterlist list[NARROW_SIZE / SZ_64K], *last;
+	int i, segs;
+
+	sg_init_table(list, ARRAY_SIZE(list));
+	for (i = 0; i < ARRAY_SIZE(list); i++)
+		sg_set_buf(&list[i], buffer + i * SZ_64K, SZ_64K);
+	segs = dma_map_sg(dev, list, ARRAY_SIZE(list), DMA_TO_DEVICE);
+	KUNIT_ASSERT_GE(test, segs, 1);
+
+	KUNIT_EXPECT_LE(test, sg_dma_address(list) + sg_dma_len(list) - 1,
+			NARROW_MASK);
+	last = &list[segs - 1];
+	expect_narrow(test, sg_dma_address(last), sg_dma_len(last),
+		      buffer + NARROW_SIZE - SZ_2K);
+	dma_unmap_sg(dev, list, ARRAY_SIZE(list), DMA_TO_DEVICE);
+}
+
+static void use_narrow_coherent(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct device *dev = edu_dev(&f->narrow);
+	dma_addr_t iova;
+	void *buffer;
+
+	buffer = dma_alloc_coherent(dev, NARROW_SIZE, &iova, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	fill(buffer, NARROW_SIZE);
+	expect_narrow(test, iova, NARROW_SIZE, buffer + NARROW_SIZE - SZ_2K);
+	dma_free_coherent(dev, NARROW_SIZE, buffer, iova);
+}
+
+/*
+ * Test that a device of 28 bits gets addresses below 256 MiB from every kind of
+ * mapping, although addresses above them, which it could use before its mask was
+ * set, have just become free.
+ */
+static void test_narrow_device(struct kunit *test)
+{
+	static void (*const uses[])(struct kunit *) = {
+		use_narrow_buffer,
+		use_narrow_scatterlist,
+		use_narrow_coherent,
+	};
+	struct fixture *f = test->priv;
+	struct device *dev = edu_dev(&f->narrow);
+	void *buffer = make_buffer(test, ARRAY_SIZE(uses) * NARROW_SIZE);
+	dma_addr_t lure[ARRAY_SIZE(uses)];
 	int i;
 
-	KUNIT_ASSERT_EQ(test, dma_get_mask(dev), NARROW_MASK);
-	iova = map(test, &f->narrow, from, SZ_64K, DMA_TO_DEVICE);
-	KUNIT_EXPECT_LE(test, iova + SZ_64K - 1, NARROW_MASK);
+	KUNIT_ASSERT_EQ(test, dma_set_mask(dev, DMA_BIT_MASK(64)), 0);
+	for (i = 0; i < ARRAY_SIZE(uses); i++)
+		lure[i] = map(test, &f->narrow, buffer + i * NARROW_SIZE,
+			      NARROW_SIZE, DMA_TO_DEVICE);
+	KUNIT_ASSERT_EQ(test, dma_set_mask(dev, NARROW_MASK), 0);
 
-	make_scattered(test, &table);
-	KUNIT_ASSERT_EQ(test, dma_map_sgtable(dev, &table, DMA_TO_DEVICE, 0),
-			0);
-	for_each_sgtable_dma_sg(&table, sg, i)
-		KUNIT_EXPECT_LE(test, sg_dma_address(sg) + sg_dma_len(sg) - 1,
-				NARROW_MASK);
-
-	buffer = dma_alloc_coherent(dev, SZ_64K, &coherent, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_LE(test, coherent + SZ_64K - 1, NARROW_MASK);
-
-	edu_read(test, &f->narrow, iova, SZ_2K);
-	edu_write(test, &f->narrow, coherent, SZ_2K);
-	KUNIT_EXPECT_MEMEQ(test, buffer, from, SZ_2K);
-	edu_read(test, &f->narrow, sg_dma_address(table.sgl), SZ_2K);
-	store(test, &f->narrow, to, SZ_2K);
-	KUNIT_EXPECT_MEMEQ(test, to, sg_virt(table.sgl), SZ_2K);
-
-	dma_free_coherent(dev, SZ_64K, buffer, coherent);
-	dma_unmap_sgtable(dev, &table, DMA_TO_DEVICE, 0);
-	dma_unmap_single(dev, iova, SZ_64K, DMA_TO_DEVICE);
-	sg_free_table(&table);
+	for (i = 0; i < ARRAY_SIZE(uses); i++) {
+		dma_unmap_single(dev, lure[i], NARROW_SIZE, DMA_TO_DEVICE);
+		uses[i](test);
+	}
 }
 
 static irqreturn_t count_interrupt(int irq, void *done)
@@ -922,7 +982,7 @@ static struct kunit_case edu_cases[] = {
 	KUNIT_CASE_SLOW(test_sync),
 	KUNIT_CASE_SLOW(test_scatterlist),
 	KUNIT_CASE_SLOW(test_coherent),
-	KUNIT_CASE(test_narrow_device),
+	KUNIT_CASE_SLOW(test_narrow_device),
 	KUNIT_CASE(test_msi),
 	KUNIT_CASE(test_write_after_unmap),
 	KUNIT_CASE(test_read_after_unmap),
