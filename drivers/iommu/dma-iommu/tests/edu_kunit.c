@@ -937,7 +937,10 @@ static int edu_init(struct kunit *test)
 	f->narrow.pdev = pci_get_device(EDU_VENDOR, EDU_DEVICE,
 					pci_dev_get(f->wide.pdev));
 
-	wrong = edu_take(&f->wide, DMA_BIT_MASK(64));
+	if (IS_ENABLED(CONFIG_ARM_SMMU_V3) && !IS_ENABLED(CONFIG_TRACEPOINTS))
+		wrong = "without tracepoints, events cannot be seen";
+	else
+		wrong = edu_take(&f->wide, DMA_BIT_MASK(64));
 	if (!wrong)
 		wrong = edu_take(&f->narrow, NARROW_MASK);
 	if (wrong && machine_must_have_edu())
