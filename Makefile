@@ -3,6 +3,7 @@
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 export LINUX MODE V
+.NOTPARALLEL:
 
 help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
@@ -16,7 +17,6 @@ help:
 	@echo 'V=1             show the logs as well'
 
 run:
-	@lab/need
 	@lab/run
 
 test:
@@ -30,6 +30,7 @@ check:
 tree:
 	@lab/need base
 	@lab/overlay
+	@echo 'The tree is out/tree. Build it outside of itself: make -C out/tree O=DIR ...'
 
 clean:
 	@rm -rf out/build out/kunit out/run out/log out/check

@@ -49,6 +49,26 @@ apt_configure() {
 	} >"$apt/apt.conf"
 }
 
+# apt_update LOG: fetch the lists of the sources in $apt/sources.list. One that
+# does not answer or that Debian's keys do not verify, such as somebody else's
+# archive with a suite of the same name, is left out and named; it fails if none
+# is left.
+apt_update() {
+	apt_own apt-get -q update >"$1" 2>&1 && return
+	: >"$apt/sources.good"
+	cp "$apt/sources.list" "$apt/sources.all"
+	while IFS= read -r source; do
+		echo "$source" >"$apt/sources.list"
+		if apt_own apt-get -q -o APT::Update::Error-Mode=any -o APT::Get::List-Cleanup=false update >"$1" 2>&1 </dev/null; then
+			echo "$source" >>"$apt/sources.good"
+		else
+			say "leaving out ${source#*] }: $(grep -m1 '^[EW]:' "$1" || tail -n 1 "$1")"
+		fi
+	done <"$apt/sources.all"
+	mv "$apt/sources.good" "$apt/sources.list"
+	[ -s "$apt/sources.list" ] && apt_own apt-get -q update >"$1" 2>&1
+}
+
 apt_own() {
 	command=$1
 	shift

@@ -9,9 +9,17 @@ top=$(cd "$(dirname "$0")/.." && pwd -P)
 out=${LAB_OUT:-$top/out}
 log=$out/log
 export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
+# A make above has no say in how many jobs a make below runs.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+# A checkout may be somebody else's, as in a container: git reads it all the same.
+n=${GIT_CONFIG_COUNT:-0}
+export "GIT_CONFIG_KEY_$n=safe.directory" "GIT_CONFIG_VALUE_$n=*" GIT_CONFIG_COUNT=$((n + 1))
 
 die() { printf '%s: %s\n' "$self" "$*" >&2; exit 1; }
 say() { printf '%s: %s\n' "$self" "$*" >&2; }
+
+# What make and QEMU take apart cannot be in a name.
+case $out in *[[:space:],:]*) die "'$out' has a space, a comma or a colon in it; use another directory" ;; esac
 
 # The header comment of the script is its help.
 help() { sed -n '3,/^$/{s/^# \{0,1\}//;p;}' "$0"; exit "${1:-0}"; }
@@ -60,18 +68,21 @@ use_ccache() {
 	command -v ccache >/dev/null || return 0
 	cc="ccache $cc"
 	export CCACHE_DIR="${CCACHE_DIR:-$out/ccache}" CCACHE_BASEDIR="$out" CCACHE_NOHASHDIR=1
+	# kbuild has every compiler write its dependencies, so a miss need not
+	# run the preprocessor a second time.
+	export CCACHE_DEPEND=1 CCACHE_SLOPPINESS=time_macros,include_file_mtime,include_file_ctime
 }
 
 # watch_objects BUILD START: until watch_end, say how far a kernel build is.
 watch_objects() {
 	trap 'watch_end' EXIT
-	trap 'exit 130' INT TERM
+	trap 'exit 130' HUP INT TERM
 	: >"$1/lab.building"
 	(
 		exec 9>&-
 		every=30
 		[ ! -t 2 ] || every=2
-		while sleep $every >/dev/null 2>&1; do
+		while sleep $every >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
 			status "  $(find "$1" -name '*.o' -newer "$1/lab.building" 2>/dev/null | wc -l) objects compiled, $(elapsed "$2")"
 		done
 	) &
@@ -79,15 +90,23 @@ watch_objects() {
 }
 
 watch_end() {
-	trap - EXIT INT TERM
+	trap - EXIT HUP INT TERM
 	kill "$watcher" 2>/dev/null
 	status_end
 }
 
-# no_warning LOG: fail if a compiler or the kernel's build warned.
+# note_warnings LOG BUILD ID: keep what compilers, linkers, modpost, objtool and
+# kconfig warned about, in whatever case they write it. A warning is not printed
+# again when nothing is compiled again: it stays until another tree is built.
+note_warnings() {
+	[ "$(head -n 1 "$2/lab.warnings" 2>/dev/null)" = "$3" ] || echo "$3" >"$2/lab.warnings"
+	grep -iE '(^|[: ])warning: ' "$1" >>"$2/lab.warnings" || :
+}
+
+# no_warning LOG BUILD: fail if any was noted.
 no_warning() {
-	if grep -q 'warning: ' "$1"; then
-		grep 'warning: ' "$1" | head -n 20 >&2
-		die "$(grep -c 'warning: ' "$1") warnings; see $1"
-	fi
+	warnings=$(tail -n +2 "$2/lab.warnings" | sort -u)
+	[ -n "$warnings" ] || return 0
+	printf '%s\n' "$warnings" | head -n 20 >&2
+	die "$(printf '%s\n' "$warnings" | wc -l) warnings, kept in $2/lab.warnings; see $1"
 }
