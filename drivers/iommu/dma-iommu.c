@@ -19,9 +19,11 @@
  * success. Nothing that a device can still reach is released. What a device
  * needs is worked out when it changes, not per call.
  *
- * Lock order: the mutex of an IOMMU group (set-up, MSI), iommu_dma_msi::lock,
- * the IOMMU driver's locks, the locks of the IOVA space. Mapping and unmapping
- * take the last two only, one after the other, and work in any context.
+ * Lock order: the mutex of an IOMMU group (set-up, MSI, a deferred attachment),
+ * iommu_dma_msi::lock, the lock of the tree of reservations. The locks of the
+ * IOMMU driver and of the IOVA space are taken inside these, one after the other;
+ * mapping and unmapping take no other and work in any context, but for the first
+ * mapping of a kdump kernel, which has to attach the device and may sleep.
  */
 
 #include <kunit/visibility.h>
@@ -112,17 +114,25 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_put_dma_cookie);
  * it learns if the device is coherent. A device that was untrusted once stays
  * so, whatever becomes of the flag that said it.
  *
+ * Does nothing before iommu_setup_dma_ops() has made @dev one of this layer's:
+ * until then nothing keeps @dev->iommu. It is called by iommu_setup_dma_ops()
+ * after that has set the flag that dev_dma_iommu() reads, and by the architecture
+ * after it has set the one that dev_is_dma_coherent() reads. Both are bits of one
+ * word, so that at least one of two callers at the same time sees what the other
+ * has done.
+ *
  * Context: Process context. No mappings of @dev may be made or taken away
- * meanwhile.
+ * meanwhile. @dev is not being removed.
  */
 void iommu_dma_settle_device(struct device *dev)
 {
+	const u32 keep = IOMMU_DMA_DEV_UNTRUSTED | IOMMU_DMA_DEV_REFUSED;
 	u32 flags;
 
-	if (!dev->iommu)
+	if (!dev_dma_iommu(dev))
 		return;
 
-	flags = READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_UNTRUSTED;
+	flags = READ_ONCE(dev->iommu->dma_flags) & keep;
 	if (dev_is_pci(dev) && to_pci_dev(dev)->untrusted)
 		flags |= IOMMU_DMA_DEV_UNTRUSTED;
 	if (dev_is_dma_coherent(dev))
@@ -136,7 +146,6 @@ static int set_up_space(struct iommu_domain *domain)
 	const struct iommu_domain_geometry *geometry = &domain->geometry;
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t granule = BIT(__ffs(domain->pgsize_bitmap));
-	dma_addr_t first = ALIGN(geometry->aperture_start, granule);
 
 	if (!space->granule)
 		return iommu_dma_space_init(space, granule,
@@ -144,9 +153,8 @@ static int set_up_space(struct iommu_domain *domain)
 					    geometry->aperture_end);
 
 	/* Another device of the group has seen to it, and may have mappings */
-	if (space->granule != granule ||
-	    space->first != max_t(dma_addr_t, first, granule) ||
-	    space->last != geometry->aperture_end)
+	if (!iommu_dma_space_is(space, granule, geometry->aperture_start,
+				geometry->aperture_end))
 		return -EFAULT;
 	return 0;
 }
@@ -179,16 +187,18 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
  * @dev: the device
  * @domain: its group's default domain
  *
- * If that fails, the device is left without DMA through the IOMMU, and a message
- * says so. A domain of another type than DMA switches this layer off.
+ * If that fails, a message says so, and every mapping of the device fails: going
+ * past this layer, it would use physical addresses which the IOMMU takes for
+ * IOVAs, perhaps those of another device of the group. A domain of another type
+ * than DMA switches this layer off.
  *
  * Context: Process context, under the mutex of @dev's group. May sleep.
  */
 void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 {
+	u32 flags;
 	int ret;
 
-	iommu_dma_settle_device(dev);
 	if (dev_is_pci(dev))
 		dev->iommu->pci_32bit_workaround = !iommu_dma_forcedac;
 
@@ -197,14 +207,17 @@ void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 		return;
 	}
 
-	ret = set_up_device(domain, dev);
-	if (ret) {
-		dev_clear_dma_iommu(dev);
-		dev_warn(dev, "cannot map DMA through the IOMMU: %pe\n",
-			 ERR_PTR(ret));
-		return;
-	}
 	dev_set_dma_iommu(dev);
+	iommu_dma_settle_device(dev);
+
+	ret = set_up_device(domain, dev);
+	flags = READ_ONCE(dev->iommu->dma_flags) & ~IOMMU_DMA_DEV_REFUSED;
+	if (ret) {
+		dev_warn(dev, "no DMA, it cannot be set up for the IOMMU: %pe\n",
+			 ERR_PTR(ret));
+		flags |= IOMMU_DMA_DEV_REFUSED;
+	}
+	WRITE_ONCE(dev->iommu->dma_flags, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_setup_dma_ops);
 
@@ -215,12 +228,15 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_setup_dma_ops);
  * @dev: the device
  *
  * Context: Any context; process context while an attachment is deferred.
- * Return: The domain to map in, or NULL if it cannot be attached.
+ * Return: The domain to map in, or NULL if the device was refused at set-up or
+ * cannot be attached.
  */
 struct iommu_domain *iommu_dma_enter(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_dma_domain(dev);
 
+	if (iommu_dma_dev_refused(dev))
+		return NULL;
 	if (static_branch_unlikely(&iommu_dma_deferred_attach) &&
 	    iommu_deferred_attach(dev, domain))
 		return NULL;
@@ -314,9 +330,17 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 		iommu_dma_device_request(dev, dma_get_mask(dev));
 	struct iommu_domain *domain = iommu_dma_enter(dev);
 	int prot = iommu_dma_prot(dev, dir, attrs);
+	struct iommu_dma_space *space;
+	size_t granules;
 	dma_addr_t iova;
 
-	if (!domain || !alignment_supported(dev, &domain->iova_cookie->space) ||
+	if (!domain)
+		return DMA_MAPPING_ERROR;
+
+	/* Before the caches of what may not be memory are written back */
+	space = &domain->iova_cookie->space;
+	if (!iommu_dma_granules(space, phys, size, &granules) ||
+	    !alignment_supported(dev, space) ||
 	    iommu_dma_bounce_needed(dev, phys, size, dir, attrs))
 		return DMA_MAPPING_ERROR;
 
@@ -355,15 +379,16 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 	size_t offset = iommu_dma_offset(space, dma_handle);
 	bool sync = need_cache_sync(dev, attrs);
 	phys_addr_t phys = 0;
+	size_t granules;
 
-	if (WARN_ON_ONCE(!size))
+	if (WARN_ON_ONCE(!iommu_dma_granules(space, dma_handle, size,
+					     &granules)))
 		return;
 	if (sync)
 		phys = iommu_iova_to_phys(domain, dma_handle);
 
 	/* On a mismatch nobody knows if @phys is the buffer */
-	if (!iommu_dma_retire_range(domain, dma_handle - offset,
-				    ALIGN(size + offset, space->granule)))
+	if (!iommu_dma_retire_range(domain, dma_handle - offset, granules))
 		return;
 
 	if (sync) {
@@ -371,6 +396,7 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 		arch_sync_dma_flush();
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_unmap_phys);
 
 typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
 			      enum dma_data_direction dir);
@@ -407,14 +433,15 @@ static int check_list(struct device *dev, struct scatterlist *sgl, int nents,
 	return 0;
 }
 
-/* The DMA API knows four errnos and gives each a meaning */
+/*
+ * The DMA API knows four errnos and gives each a meaning. -EREMOTEIO speaks of
+ * peer-to-peer memory, of which an IOMMU driver knows nothing.
+ */
 static int to_dma_errno(int ret)
 {
 	switch (ret) {
 	case -EINVAL:
 	case -ENOMEM:
-	case -EIO:
-	case -EREMOTEIO:
 		return ret;
 	case -ENOSPC:
 		return -ENOMEM;
@@ -497,8 +524,8 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_sg);
  * @dir: as for the mapping
  * @attrs: as for the mapping
  *
- * When it returns, the device cannot reach the buffers. Waits for one
- * invalidation, whatever the number of segments.
+ * When it returns, the device cannot reach the buffers. The IOMMU driver is asked
+ * to invalidate once for the whole list; it may do so in parts.
  *
  * Context: Any context. Takes the locks of the IOVA space and of the IOMMU
  * driver.
@@ -623,9 +650,12 @@ void iommu_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
  *
  * Context: Any context.
  * Return: Mask: entries that start and end on a multiple of mask + 1 are merged.
+ * 0 if nothing can be mapped.
  */
 unsigned long iommu_dma_get_merge_boundary(struct device *dev)
 {
+	if (iommu_dma_dev_refused(dev))
+		return 0;
 	return iommu_get_dma_domain(dev)->iova_cookie->space.granule - 1;
 }
 

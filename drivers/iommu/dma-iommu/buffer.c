@@ -113,7 +113,8 @@ static struct page **alloc_page_array(struct device *dev, unsigned int count,
 /* Map @count @pages for @dev, and describe them in @sgt */
 static int map_page_array(struct device *dev, struct iommu_domain *domain,
 			  struct page **pages, unsigned int count,
-			  struct sg_table *sgt, gfp_t gfp, unsigned long attrs)
+			  struct sg_table *sgt, gfp_t gfp, unsigned long attrs,
+			  dma_addr_t *iova)
 {
 	const struct iommu_dma_shape shape = {
 		.granule = domain->iova_cookie->space.granule,
@@ -125,7 +126,6 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 	int prot = iommu_dma_prot(dev, DMA_BIDIRECTIONAL, attrs);
 	struct iommu_dma_plan plan;
 	struct scatterlist *sg;
-	dma_addr_t iova;
 	int ret, i;
 
 	ret = sg_alloc_table_from_pages(sgt, pages, count, 0,
@@ -140,26 +140,21 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 	ret = iommu_dma_plan_make(&plan, &shape, sgt->sgl, sgt->orig_nents);
 	if (!ret)
 		ret = iommu_dma_commit_plan(domain, request, &plan, prot, gfp,
-					    &iova);
-	if (ret) {
+					    iova);
+	if (ret)
 		sg_free_table(sgt);
-		return ret;
-	}
-
-	/* One DMA segment, however large */
-	sg_dma_address(sgt->sgl) = iova;
-	sg_dma_len(sgt->sgl) = plan.size;
-	return 0;
+	return ret;
 }
 
 static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 					struct sg_table *sgt, gfp_t gfp,
-					unsigned long attrs)
+					unsigned long attrs, dma_addr_t *iova)
 {
 	struct iommu_domain *domain = iommu_dma_enter(dev);
 	unsigned int count = pages_of(size);
 	unsigned long orders = BIT(0);
 	struct page **pages;
+	int ret;
 
 	if (!domain || !count)
 		return NULL;
@@ -174,12 +169,14 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 	if (!pages)
 		return NULL;
 
-	if (map_page_array(dev, domain, pages, count, sgt,
-			   IOMMU_DMA_META_GFP(gfp), attrs)) {
+	ret = map_page_array(dev, domain, pages, count, sgt,
+			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
+	if (!ret)
+		return pages;
+
+	if (ret != -ENOTRECOVERABLE)
 		free_page_array(pages, count);
-		return NULL;
-	}
-	return pages;
+	return NULL;
 }
 
 /* Take the device's access away. False: the pages must never be freed. */
@@ -198,11 +195,10 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 	struct page **pages;
 	void *cpu_addr;
 
-	pages = alloc_mapped_pages(dev, size, &sgt, gfp, attrs);
+	pages = alloc_mapped_pages(dev, size, &sgt, gfp, attrs, handle);
 	if (!pages)
 		return NULL;
 
-	*handle = sg_dma_address(sgt.sgl);
 	sg_free_table(&sgt);
 
 	cpu_addr = dma_common_pages_remap(pages, size,
@@ -299,6 +295,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	struct iommu_domain *domain;
 	struct page *page;
 	void *cpu_addr;
+	int ret;
 
 	if (!alloc_size || attrs & __DMA_ATTR_ALLOC_CC_SHARED)
 		return NULL;
@@ -311,22 +308,24 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!domain)
 		return NULL;
 
-	gfp |= __GFP_ZERO;
 	if (use_atomic_pool(dev, gfp))
-		page = dma_alloc_from_pool(dev, alloc_size, &cpu_addr, gfp,
-					   attrs, NULL);
+		page = dma_alloc_from_pool(dev, alloc_size, &cpu_addr,
+					   gfp | __GFP_ZERO, attrs, NULL);
 	else
 		page = alloc_contiguous(dev, alloc_size, gfp, attrs, &cpu_addr);
 	if (!page)
 		return NULL;
 
-	if (iommu_dma_commit_range(domain, request, page_to_phys(page),
-				   alloc_size, prot, IOMMU_DMA_META_GFP(gfp),
-				   handle)) {
+	request.align = roundup_pow_of_two(alloc_size);
+	ret = iommu_dma_commit_range(domain, request, page_to_phys(page),
+				     alloc_size, prot, IOMMU_DMA_META_GFP(gfp),
+				     handle);
+	if (!ret)
+		return cpu_addr;
+
+	if (ret != -ENOTRECOVERABLE)
 		free_memory(dev, cpu_addr, alloc_size);
-		return NULL;
-	}
-	return cpu_addr;
+	return NULL;
 }
 
 /**
@@ -440,7 +439,7 @@ int iommu_dma_get_sgtable(struct device *dev, struct sg_table *sgt,
 /**
  * iommu_dma_alloc_noncontiguous() - Allocate a buffer that is not contiguous
  * @dev: the device
- * @size: bytes; whole pages are allocated
+ * @size: bytes, less than 4 GiB; whole pages are allocated
  * @dir: direction of the transfers
  * @gfp: how hard to try; must allow to sleep
  * @attrs: DMA_ATTR_ALLOC_SINGLE_PAGES or 0
@@ -455,19 +454,25 @@ struct sg_table *iommu_dma_alloc_noncontiguous(struct device *dev, size_t size,
 					       gfp_t gfp, unsigned long attrs)
 {
 	struct iommu_dma_noncontiguous *buffer;
+	dma_addr_t iova;
 
-	if (!gfpflags_allow_blocking(gfp))
+	/* A DMA segment says its length in 32 bits */
+	if (!gfpflags_allow_blocking(gfp) || size > U32_MAX - PAGE_SIZE)
 		return NULL;
 
 	buffer = kzalloc_obj(*buffer, IOMMU_DMA_META_GFP(gfp));
 	if (!buffer)
 		return NULL;
 
-	buffer->pages = alloc_mapped_pages(dev, size, &buffer->sgt, gfp, attrs);
+	buffer->pages = alloc_mapped_pages(dev, size, &buffer->sgt, gfp, attrs,
+					   &iova);
 	if (!buffer->pages) {
 		kfree(buffer);
 		return NULL;
 	}
+
+	sg_dma_address(buffer->sgt.sgl) = iova;
+	sg_dma_len(buffer->sgt.sgl) = PAGE_ALIGN(size);
 	return &buffer->sgt;
 }
 

@@ -14,10 +14,28 @@
 
 #include "private.h"
 
+/* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
+static int roll_back(struct iommu_domain *domain,
+		     const struct iommu_dma_plan *plan, dma_addr_t start,
+		     size_t mapped)
+{
+	struct iommu_dma_retire retire;
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+
+	iommu_dma_retire_begin(&retire, domain);
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
+		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
+	if (!iommu_dma_retire_finish(&retire, start, plan->size))
+		return -ENOTRECOVERABLE;
+	return 0;
+}
+
 /**
  * iommu_dma_commit_range() - Map a physically contiguous range
  * @domain: the domain, which has a DMA cookie
- * @request: limits of the IOVA; its size and alignment are filled in here
+ * @request: limits of the IOVA; its size is filled in here
  * @phys: physical address
  * @size: bytes
  * @prot: IOMMU_READ, IOMMU_WRITE and others
@@ -33,6 +51,8 @@
  * * -EINVAL	- @size is 0, or so large that it overflows. A retry does not
  *		  help.
  * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * -ENOTRECOVERABLE	- the mapping failed and could not be undone: the
+ *			  device may reach the memory, which must not be freed.
  * * other	- the IOMMU driver refused, most often -ENOMEM.
  */
 int iommu_dma_commit_range(struct iommu_domain *domain,
@@ -42,26 +62,27 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t offset = iommu_dma_offset(space, phys);
 	dma_addr_t start;
-	size_t end;
 	int ret;
 
-	if (!size || check_add_overflow(size, offset, &end) ||
-	    check_add_overflow(end, space->granule - 1, &end))
+	if (!iommu_dma_granules(space, phys, size, &request.size))
 		return -EINVAL;
 
-	request.size = end & ~(space->granule - 1);
-	request.align = space->granule;
 	ret = iommu_dma_space_alloc(space, &request, &start);
 	if (ret)
 		return ret;
 
-	ret = iommu_map(domain, start, phys - offset, request.size, prot, gfp);
+	/* The core undoes what fails here, and does not say if that failed */
+	ret = iommu_map_nosync(domain, start, phys - offset, request.size, prot,
+			       gfp);
 	if (ret) {
-		struct iommu_dma_retire retire;
+		iommu_dma_space_free(space, start, request.size);
+		return ret;
+	}
 
-		/* A failed iommu_map() leaves nothing to clear */
-		iommu_dma_retire_begin(&retire, domain);
-		iommu_dma_retire_finish(&retire, start, request.size);
+	ret = iommu_sync_map(domain, start, request.size);
+	if (ret) {
+		if (!iommu_dma_retire_range(domain, start, request.size))
+			return -ENOTRECOVERABLE;
 		return ret;
 	}
 
@@ -69,21 +90,6 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_range);
-
-static void uncommit_plan(struct iommu_domain *domain,
-			  const struct iommu_dma_plan *plan, dma_addr_t start,
-			  size_t mapped)
-{
-	struct iommu_dma_retire retire;
-	struct iommu_dma_walk walk;
-	struct iommu_dma_run run;
-
-	iommu_dma_retire_begin(&retire, domain);
-	iommu_dma_walk_start(&walk, plan);
-	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
-		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
-	iommu_dma_retire_finish(&retire, start, plan->size);
-}
 
 /**
  * iommu_dma_commit_plan() - Map a scatterlist as planned
@@ -100,6 +106,7 @@ static void uncommit_plan(struct iommu_domain *domain,
  * of the IOMMU driver.
  * Return: 0, or
  * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * -ENOTRECOVERABLE	- as for iommu_dma_commit_range().
  * * other	- the IOMMU driver refused, most often -ENOMEM.
  */
 int iommu_dma_commit_plan(struct iommu_domain *domain,
@@ -123,17 +130,13 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 	while (iommu_dma_walk_next(&walk, plan, &run)) {
 		ret = iommu_map_nosync(domain, start + run.offset, run.phys,
 				       run.size, prot, gfp);
-		if (ret) {
-			uncommit_plan(domain, plan, start, run.offset);
-			return ret;
-		}
+		if (ret)
+			return roll_back(domain, plan, start, run.offset) ?: ret;
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);
-	if (ret) {
-		uncommit_plan(domain, plan, start, plan->size);
-		return ret;
-	}
+	if (ret)
+		return roll_back(domain, plan, start, plan->size) ?: ret;
 
 	*iova = start;
 	return 0;

@@ -2,9 +2,11 @@
 /*
  * Deferred invalidation: the lazy mode of a domain.
  *
- * There is no lazy mode yet. Asking for it is refused, and set-up then makes the
- * domain a strict one, which is always safe.
+ * There is no lazy mode yet. Asking for it is refused, once with a message, and
+ * set-up then makes the domain a strict one, which is always safe.
  */
+
+#define pr_fmt(fmt) "iommu: " fmt
 
 #include <kunit/visibility.h>
 
@@ -19,6 +21,7 @@
  */
 int iommu_dma_init_fq(struct iommu_domain *domain)
 {
+	pr_notice_once("DMA domains stay strict: lazy mode is not supported\n");
 	return -EOPNOTSUPP;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_init_fq);

@@ -27,6 +27,16 @@ static unsigned long to_pfn(const struct iommu_dma_space *space,
 	return iova >> __ffs(space->granule);
 }
 
+/* Move @first to the start of the lowest granule that may be handed out */
+static bool first_usable(size_t granule, dma_addr_t *first)
+{
+	if (check_add_overflow(max_t(dma_addr_t, *first, granule), granule - 1,
+			       first))
+		return false;
+	*first = ALIGN_DOWN(*first, granule);
+	return true;
+}
+
 /**
  * iommu_dma_space_init() - Set up an empty IOVA space
  * @space: zeroed memory
@@ -41,29 +51,25 @@ static unsigned long to_pfn(const struct iommu_dma_space *space,
  * Return: 0, or
  * * -EINVAL	- @granule is larger than a page of the CPU, or the range holds
  *		  no whole granule. A retry does not help.
- * * -ENOMEM	- out of memory.
  */
 int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 			 dma_addr_t first, dma_addr_t last)
 {
-	int ret;
-
 	/* Pages of the CPU could not be mapped one by one */
 	if (granule > PAGE_SIZE)
 		return -EINVAL;
 
-	first = max_t(dma_addr_t, first, granule);
-	if (check_add_overflow(first, granule - 1, &first))
-		return -EINVAL;
-	first = ALIGN_DOWN(first, granule);
-	if (last < first || last - first < granule - 1)
+	if (!first_usable(granule, &first) || last < first ||
+	    last - first < granule - 1)
 		return -EINVAL;
 
+	/*
+	 * Without the allocator's per-CPU caches: setting them up takes the lock
+	 * of CPU hotplug, which drivers hold around calls that end in MSI set-up
+	 * and the group's mutex, the one this runs under. And what is cached
+	 * cannot be told from what is in use.
+	 */
 	init_iova_domain(&space->iovad, granule, first >> __ffs(granule));
-	ret = iova_domain_init_rcaches(&space->iovad);
-	if (ret)
-		return ret;
-
 	mt_init(&space->reserved);
 	space->first = first;
 	space->last = last;
@@ -71,6 +77,23 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_init);
+
+/**
+ * iommu_dma_space_is() - Was a space set up with these properties?
+ * @space: the space, set up
+ * @granule: as for iommu_dma_space_init()
+ * @first: as for iommu_dma_space_init()
+ * @last: as for iommu_dma_space_init()
+ *
+ * Context: Any context.
+ * Return: true if the space is what iommu_dma_space_init() would make of them.
+ */
+bool iommu_dma_space_is(const struct iommu_dma_space *space, size_t granule,
+			dma_addr_t first, dma_addr_t last)
+{
+	return first_usable(granule, &first) && space->granule == granule &&
+	       space->first == first && space->last == last;
+}
 
 /**
  * iommu_dma_space_destroy() - Release an IOVA space and all that is in it
@@ -113,6 +136,7 @@ static int reserve_gap(struct iommu_dma_space *space, unsigned long lo,
 		       unsigned long hi)
 {
 	void *mark = xa_mk_value(1);
+	struct iova *iova;
 	int ret;
 
 	if (in_use(space, lo, hi))
@@ -121,11 +145,19 @@ static int reserve_gap(struct iommu_dma_space *space, unsigned long lo,
 	ret = mtree_insert_range(&space->reserved, lo, hi, mark, GFP_KERNEL);
 	if (ret)
 		return ret;
-	if (reserve_iova(&space->iovad, lo, hi))
-		return 0;
 
-	mtree_erase(&space->reserved, lo);
-	return -ENOMEM;
+	iova = reserve_iova(&space->iovad, lo, hi);
+	if (!iova) {
+		mtree_erase(&space->reserved, lo);
+		return -ENOMEM;
+	}
+
+	/*
+	 * A mapping that was made since the check has been swallowed. It cannot
+	 * be freed any more, see iommu_dma_space_free(), so that the reservation
+	 * holds; but the device that asked for it is late.
+	 */
+	return iova->pfn_lo == lo && iova->pfn_hi == hi ? 0 : -EBUSY;
 }
 
 /**
@@ -142,8 +174,7 @@ static int reserve_gap(struct iommu_dma_space *space, unsigned long lo,
  * Context: Process context, may sleep. The caller holds the group's mutex, or is
  * the only user of @space.
  * Return: 0, or
- * * -EBUSY	- a part is in use, or was lately and is still cached by the
- *		  allocator. Reservations already made stay.
+ * * -EBUSY	- a part is in use. Reservations already made stay.
  * * -EINVAL	- @last is below @first. A retry does not help.
  * * -ENOMEM	- out of memory.
  */
@@ -180,16 +211,28 @@ int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_reserve);
 
 /*
+ * Search below @limit, which is an address.
+ *
  * The allocator takes a search that failed below a device's own limit for one
  * that found all of the first 4 GiB full, and refuses the next ones untried. A
- * device with a small mask must not do that to the others of its domain.
+ * device with a small mask must not do that to the others of its domain, but for
+ * the moment until it is undone here.
  */
-static void forget_failure(struct iommu_dma_space *space)
+static struct iova *search(struct iommu_dma_space *space, size_t size,
+			   dma_addr_t limit)
 {
 	struct iova_domain *iovad = &space->iovad;
+	unsigned int shift = __ffs(space->granule);
+	struct iova *iova;
 
-	guard(spinlock_irqsave)(&iovad->iova_rbtree_lock);
-	iovad->max32_alloc_size = iovad->dma_32bit_pfn;
+	/* The whole of the last granule has to be below the limit */
+	iova = alloc_iova(iovad, size >> shift,
+			  (limit - (space->granule - 1)) >> shift, true);
+	if (!iova && limit < min_t(u64, space->last, U32_MAX)) {
+		guard(spinlock_irqsave)(&iovad->iova_rbtree_lock);
+		iovad->max32_alloc_size = iovad->dma_32bit_pfn;
+	}
+	return iova;
 }
 
 /**
@@ -199,7 +242,9 @@ static void forget_failure(struct iommu_dma_space *space)
  * @iova: set on success
  *
  * The search of struct iova_domain takes steps in proportion to the allocations
- * in the space, with interrupts off.
+ * in the space, with interrupts off; where 32-bit addresses are preferred and
+ * used up, there are two searches. It aligns to the size, rounded up to a power
+ * of two, whatever is asked.
  *
  * Context: Any context. Takes the iova_domain's locks.
  * Return: 0, or
@@ -213,9 +258,8 @@ int iommu_dma_space_alloc(struct iommu_dma_space *space,
 			  const struct iommu_dma_request *request,
 			  dma_addr_t *iova)
 {
-	unsigned int shift = __ffs(space->granule);
 	dma_addr_t limit = min(request->limit, space->last);
-	unsigned long count, limit_pfn, pfn = 0;
+	struct iova *found = NULL;
 
 	if (!request->size || iommu_dma_offset(space, request->size) ||
 	    request->align / 2 >= request->size)
@@ -223,23 +267,15 @@ int iommu_dma_space_alloc(struct iommu_dma_space *space,
 	if (limit < space->first || request->size - 1 > limit - space->first)
 		return -ENOSPC;
 
-	/* The whole of the last granule has to be below the limit */
-	count = request->size >> shift;
-	limit_pfn = (limit - (space->granule - 1)) >> shift;
-
-	/* The allocator aligns to the size rounded up to a power of two */
-	if (request->prefer_32bit && limit > U32_MAX)
-		pfn = alloc_iova_fast(&space->iovad, count, U32_MAX >> shift,
-				      false);
-	if (!pfn)
-		pfn = alloc_iova_fast(&space->iovad, count, limit_pfn, true);
-	if (!pfn) {
-		if (limit < min_t(u64, space->last, U32_MAX))
-			forget_failure(space);
+	if (request->prefer_32bit && limit > U32_MAX &&
+	    space->first < U32_MAX)
+		found = search(space, request->size, U32_MAX);
+	if (!found)
+		found = search(space, request->size, limit);
+	if (!found)
 		return -ENOSPC;
-	}
 
-	*iova = (dma_addr_t)pfn << shift;
+	*iova = (dma_addr_t)found->pfn_lo << __ffs(space->granule);
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc);
@@ -250,31 +286,38 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc);
  * @iova: as from iommu_dma_space_alloc()
  * @size: as in the request
  *
- * Nothing may be mapped there, nor be left in an IOTLB. Cannot fail.
+ * Nothing may be mapped there, nor be left in an IOTLB. What was not allocated,
+ * or not with that size, stays as it is. Needs no memory.
  *
  * Context: Any context. Takes the iova_domain's locks.
+ * Return: true; false if that is not what was allocated there.
  */
-void iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
+bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
 			  size_t size)
 {
-	free_iova_fast(&space->iovad, to_pfn(space, iova),
-		       size >> __ffs(space->granule));
+	unsigned long pfn = to_pfn(space, iova);
+	struct iova *there = find_iova(&space->iovad, pfn);
+
+	if (!there || there->pfn_lo != pfn ||
+	    iova_size(there) != size >> __ffs(space->granule))
+		return false;
+
+	__free_iova(&space->iovad, there);
+	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free);
 
 /**
  * iommu_dma_space_quarantine() - Never hand a range out again
  * @space: the space
- * @iova: start of the range, which is allocated
- * @size: bytes
+ * @size: bytes of the range, which is allocated
  *
- * Keeping a range is a matter of not freeing it: this needs no memory and
- * cannot fail.
+ * Keeping a range is a matter of not freeing it: this only counts, needs no
+ * memory and cannot fail.
  *
  * Context: Any context.
  */
-void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
-				size_t size)
+void iommu_dma_space_quarantine(struct iommu_dma_space *space, size_t size)
 {
 	atomic_long_add(size, &space->quarantined);
 }

@@ -5,7 +5,8 @@
  * Not there yet: dma_iova_try_alloc() says no, which sends every caller to
  * dma_map_phys() as its documentation demands. The other calls are then never
  * made; they answer with an error, so that a caller who makes them all the same
- * is told.
+ * is told. Two drivers take the no for an error and fail to probe: the media
+ * drivers venus and iris, which use the call to set an IOVA range aside.
  */
 
 #include <linux/dma-mapping.h>

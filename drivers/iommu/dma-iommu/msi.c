@@ -254,7 +254,10 @@ static int get_doorbell(struct iommu_domain *domain, struct device *dev,
  * A domain without a cookie of this layer needs no translation of its doorbells.
  *
  * Context: Process context, under the group's mutex. May sleep.
- * Return: 0, or -ENOMEM if the doorbell cannot be mapped; a retry may help.
+ * Return: 0, or
+ * * -EINVAL	- the domain could not be set up for the DMA API. A retry does not
+ *		  help.
+ * * other	- as iommu_dma_commit_range() or the IOMMU driver answered.
  */
 int iommu_dma_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 		     phys_addr_t msi_addr)
@@ -264,6 +267,7 @@ int iommu_dma_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 	struct iommu_dma_doorbell *doorbell;
 	dma_addr_t iova;
 	size_t granule;
+	int ret;
 
 	if (!msi) {
 		msi_desc_set_iommu_msi_iova(desc, 0, 0);
@@ -271,12 +275,16 @@ int iommu_dma_sw_msi(struct iommu_domain *domain, struct msi_desc *desc,
 	}
 
 	iommu_group_mutex_assert(dev);
+	granule = doorbell_size(domain);
+	if (!granule)
+		return -EINVAL;
+
 	guard(mutex)(&msi->lock);
-	if (get_doorbell(domain, dev, msi_addr, &doorbell))
-		return -ENOMEM;
+	ret = get_doorbell(domain, dev, msi_addr, &doorbell);
+	if (ret)
+		return ret;
 
 	/* The descriptor keeps the start of a granule, not of a region */
-	granule = doorbell_size(domain);
 	iova = doorbell->iova + (msi_addr - doorbell->phys);
 	msi_desc_set_iommu_msi_iova(desc, ALIGN_DOWN(iova, granule),
 				    ilog2(granule));

@@ -48,7 +48,7 @@ struct iommu_dma_space {
  * struct iommu_dma_request - What is asked of an IOVA space
  * @size: bytes, a multiple of the granule
  * @align: alignment of the start in bytes, a power of two, not above @size
- *	   rounded up to a power of two
+ *	   rounded up to a power of two; 0 for none
  * @limit: highest address that the device can use, inclusive
  * @prefer_32bit: stay below 4 GiB while there is room
  */
@@ -65,18 +65,36 @@ static inline size_t iommu_dma_offset(const struct iommu_dma_space *space,
 	return addr & (space->granule - 1);
 }
 
+/*
+ * Bytes of the granules that @size bytes at @addr touch. False if there are none,
+ * or more than a size_t can say.
+ */
+static inline bool iommu_dma_granules(const struct iommu_dma_space *space,
+				      u64 addr, size_t size, size_t *granules)
+{
+	size_t end;
+
+	if (!size || check_add_overflow(size, iommu_dma_offset(space, addr),
+					&end) ||
+	    check_add_overflow(end, space->granule - 1, &end))
+		return false;
+	*granules = end & ~(space->granule - 1);
+	return true;
+}
+
 int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 			 dma_addr_t first, dma_addr_t last);
+bool iommu_dma_space_is(const struct iommu_dma_space *space, size_t granule,
+			dma_addr_t first, dma_addr_t last);
 void iommu_dma_space_destroy(struct iommu_dma_space *space);
 int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
 			    dma_addr_t last);
 int iommu_dma_space_alloc(struct iommu_dma_space *space,
 			  const struct iommu_dma_request *request,
 			  dma_addr_t *iova);
-void iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
+bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
 			  size_t size);
-void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
-				size_t size);
+void iommu_dma_space_quarantine(struct iommu_dma_space *space, size_t size);
 
 /* msi.c */
 
@@ -108,13 +126,20 @@ struct iommu_dma_cookie {
 	struct iommu_dma_msi msi;
 };
 
-/* Bits of dev_iommu::dma_flags, written by iommu_dma_settle_device() only */
+/* Bits of dev_iommu::dma_flags */
 #define IOMMU_DMA_DEV_COHERENT BIT(0)
 #define IOMMU_DMA_DEV_UNTRUSTED BIT(1)
+/* Set-up failed: nothing can be mapped */
+#define IOMMU_DMA_DEV_REFUSED BIT(2)
 
 static inline bool iommu_dma_dev_coherent(struct device *dev)
 {
 	return READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_COHERENT;
+}
+
+static inline bool iommu_dma_dev_refused(struct device *dev)
+{
+	return READ_ONCE(dev->iommu->dma_flags) & IOMMU_DMA_DEV_REFUSED;
 }
 
 static inline bool iommu_dma_dev_untrusted(struct device *dev)

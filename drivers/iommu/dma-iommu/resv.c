@@ -81,21 +81,22 @@ static bool next_range_map_window(struct device *dev, dma_addr_t at,
 	const struct bus_dma_region *map = dev->dma_range_map;
 	bool found = false;
 
-	for (; map && map->size; map++)
+	for (; map->size; map++)
 		pick_lower(at, map->dma_start, map->dma_start + map->size - 1,
 			   first, last, &found);
 	return found;
 }
 
-/* Reserve what no window covers. No windows at all means no restriction. */
+/* Reserve what no window covers */
 static int reserve_outside(struct iommu_dma_space *space, struct device *dev,
 			   next_window_fn next_window)
 {
 	dma_addr_t at = 0, first, last;
 	int ret;
 
+	/* Windows were given, and none is one */
 	if (!next_window(dev, 0, &first, &last))
-		return 0;
+		return -EINVAL;
 
 	do {
 		if (first > at) {
@@ -111,14 +112,14 @@ static int reserve_outside(struct iommu_dma_space *space, struct device *dev,
 	return iommu_dma_space_reserve(space, at, ~(dma_addr_t)0);
 }
 
-/* A read or write of these addresses may never leave the PCI bus */
-static int reserve_bridge_apertures(struct iommu_dma_space *space,
-				    struct pci_dev *pdev)
+static int reserve_bridge(struct iommu_dma_space *space,
+			  struct pci_dev *pdev)
 {
 	struct pci_host_bridge *bridge = pci_find_host_bridge(pdev->bus);
 	struct resource_entry *entry;
 	int ret;
 
+	/* A read or write of these addresses may never leave the PCI bus */
 	resource_list_for_each_entry(entry, &bridge->windows) {
 		if (resource_type(entry->res) != IORESOURCE_MEM ||
 		    !resource_size(entry->res))
@@ -130,7 +131,10 @@ static int reserve_bridge_apertures(struct iommu_dma_space *space,
 		if (ret)
 			return ret;
 	}
-	return 0;
+
+	if (list_empty(&bridge->dma_ranges))
+		return 0;
+	return reserve_outside(space, &pdev->dev, next_bridge_window);
 }
 
 static int reserve_region(struct iommu_dma_cookie *cookie,
@@ -163,6 +167,7 @@ static int reserve_region(struct iommu_dma_cookie *cookie,
  * Context: Process context, under the group's mutex. May sleep.
  * Return: 0, or
  * * -EBUSY	- a region is in use by another device of the group.
+ * * -EINVAL	- firmware gave windows for DMA, and all of them are empty.
  * * -ENOMEM	- out of memory.
  */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev)
@@ -172,15 +177,15 @@ int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev)
 	LIST_HEAD(regions);
 	int ret;
 
-	ret = reserve_outside(&cookie->space, dev, next_range_map_window);
-	if (ret)
-		return ret;
-
-	if (dev_is_pci(dev)) {
-		ret = reserve_bridge_apertures(&cookie->space, to_pci_dev(dev));
+	if (dev->dma_range_map) {
+		ret = reserve_outside(&cookie->space, dev,
+				      next_range_map_window);
 		if (ret)
 			return ret;
-		ret = reserve_outside(&cookie->space, dev, next_bridge_window);
+	}
+
+	if (dev_is_pci(dev)) {
+		ret = reserve_bridge(&cookie->space, to_pci_dev(dev));
 		if (ret)
 			return ret;
 	}

@@ -60,7 +60,7 @@ void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 	retire->asked += size;
 	retire->cleared += cleared;
 	/* Clearing more than was asked has hit somebody else's mapping */
-	if (cleared != size)
+	if (!size || cleared != size)
 		retire->mismatch = true;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_clear);
@@ -81,19 +81,15 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 {
 	struct iommu_dma_space *space = &retire->domain->iova_cookie->space;
 
-	/* Nothing was cleared: nothing to invalidate */
-	if (retire->cleared)
-		iommu_iotlb_sync(retire->domain, &retire->gather);
+	iommu_iotlb_sync(retire->domain, &retire->gather);
 
-	if (WARN(retire->mismatch,
-		 "IOVA %pad: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
-		 &iova, retire->asked, retire->cleared)) {
-		iommu_dma_space_quarantine(space, iova, size);
-		return false;
-	}
+	if (!retire->mismatch && iommu_dma_space_free(space, iova, size))
+		return true;
 
-	iommu_dma_space_free(space, iova, size);
-	return true;
+	WARN(1, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
+	     &iova, size, retire->asked, retire->cleared);
+	iommu_dma_space_quarantine(space, size);
+	return false;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_finish);
 

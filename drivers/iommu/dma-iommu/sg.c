@@ -48,9 +48,8 @@ static bool place(const struct iommu_dma_shape *shape, struct scatterlist *sg,
 	if (!crosses(shape, data, (u64)data + sg->length - 1))
 		return true;
 
-	/* The block is smaller than a granule, or smaller than the entry */
-	if (shape->boundary < shape->granule - 1 ||
-	    crosses(shape, entry_offset(shape, sg),
+	/* At the start of a block it would cross as well */
+	if (crosses(shape, entry_offset(shape, sg),
 		    (u64)entry_offset(shape, sg) + sg->length - 1))
 		return true;
 
@@ -95,9 +94,6 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 	struct scatterlist *sg;
 	size_t end = 0;
 	int i;
-
-	if (nents <= 0)
-		return -EINVAL;
 
 	for_each_sg(sgl, sg, nents, i) {
 		size_t start, size;

@@ -229,6 +229,34 @@ static void test_short_unmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 }
 
+/*
+ * Test that the memory of a buffer is not freed either if its mapping fails and
+ * cannot be undone.
+ */
+static void test_short_undo(struct kunit *test)
+{
+	static const unsigned long attrs[] = { 0, DMA_ATTR_FORCE_CONTIGUOUS };
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	dma_addr_t iova;
+	void *buffer;
+
+	for (int i = 0; i < ARRAY_SIZE(attrs); i++) {
+		mock->fault.sync_map_nth = 1;
+		mock->fault.sync_map_error = -EIO;
+		mock->fault.unmap_nth = 1;
+		kunit_warning_suppress(test) {
+			buffer = dma_alloc_attrs(dev, SZ_4K, &iova, GFP_KERNEL,
+						 attrs[i]);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		}
+		KUNIT_EXPECT_NULL(test, buffer);
+		KUNIT_EXPECT_GT(test, page_count(mock_stuck_page(domain)), 0);
+		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+	}
+}
+
 /* Test that the table of a buffer has all of its pages, in order. */
 static void test_get_sgtable(struct kunit *test)
 {
@@ -430,6 +458,7 @@ static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE(test_bad_sizes),
 	KUNIT_CASE(test_shared_with_host),
 	KUNIT_CASE(test_short_unmap),
+	KUNIT_CASE(test_short_undo),
 	KUNIT_CASE_PARAM(test_get_sgtable, kind_gen_params),
 	KUNIT_CASE_PARAM(test_mmap, kind_gen_params),
 	KUNIT_CASE(test_noncontiguous),

@@ -546,6 +546,21 @@ bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size)
 }
 
 /**
+ * mock_stuck_page() - Find what mock_fault::unmap_nth left mapped
+ * @domain: a domain of the mock, in which something was left
+ *
+ * Context: Any context.
+ * Return: the first page of it.
+ */
+struct page *mock_stuck_page(struct iommu_domain *domain)
+{
+	phys_addr_t phys = 0;
+
+	mock_lookup(domain, to_mock_domain(domain)->stuck, &phys, NULL);
+	return phys_to_page(phys);
+}
+
+/**
  * mock_unstick() - Remove what mock_fault::unmap_nth left mapped
  * @domain: a domain of the mock
  *

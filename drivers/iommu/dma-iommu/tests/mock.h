@@ -193,6 +193,7 @@ size_t mock_stale(struct iommu_domain *domain);
 bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
 		 phys_addr_t *phys, int *prot);
 bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
+struct page *mock_stuck_page(struct iommu_domain *domain);
 size_t mock_unstick(struct iommu_domain *domain);
 size_t mock_left_behind(struct mock *mock);
 
@@ -214,6 +215,7 @@ void mock_device_remove(struct mock *mock, struct device *dev);
 struct iommu_domain *mock_unmanaged_domain(struct mock *mock,
 					   struct device *dev);
 void *mock_buffer(struct kunit *test, size_t size);
+bool mock_refused(struct kunit *test, struct device *dev);
 struct mock_given mock_give_all(struct mock *mock, struct device *dev);
 size_t mock_given_within(struct mock *mock, const struct mock_given *given,
 			 dma_addr_t first, dma_addr_t last);

@@ -323,6 +323,37 @@ void *mock_buffer(struct kunit *test, size_t size)
 }
 
 /**
+ * mock_refused() - Does every mapping of a device fail?
+ * @test: the test
+ * @dev: a device that could not be set up
+ *
+ * Such a device must not get past the layer either, to physical addresses which
+ * the IOMMU would take for IOVAs.
+ *
+ * Context: Process context, may sleep.
+ * Return: true if all that was tried failed, with an error.
+ */
+bool mock_refused(struct kunit *test, struct device *dev)
+{
+	void *memory = mock_buffer(test, SZ_4K);
+	struct scatterlist sg;
+	dma_addr_t iova;
+
+	if (!dev_dma_iommu(dev))
+		return false;
+
+	sg_init_one(&sg, memory, SZ_4K);
+	iova = dma_map_single(dev, memory, SZ_4K, DMA_BIDIRECTIONAL);
+	return dma_mapping_error(dev, iova) &&
+	       !dma_map_sg(dev, &sg, 1, DMA_BIDIRECTIONAL) &&
+	       !dma_alloc_coherent(dev, SZ_4K, &iova, GFP_KERNEL) &&
+	       !dma_alloc_coherent(dev, SZ_4K, &iova, GFP_ATOMIC) &&
+	       !dma_alloc_noncontiguous(dev, SZ_4K, DMA_BIDIRECTIONAL,
+					GFP_KERNEL, 0) &&
+	       !dma_get_merge_boundary(dev);
+}
+
+/**
  * mock_give_all() - Find out which IOVAs a device is given
  * @mock: the mock, whose aperture ends after some MiB
  * @dev: the device

@@ -138,8 +138,8 @@ static void test_mask(struct kunit *test)
 }
 
 /*
- * Test that a doorbell which cannot be mapped is -ENOMEM, leaves nothing behind
- * and can be had later.
+ * Test that a doorbell which cannot be mapped says why, leaves nothing behind and
+ * can be had later.
  */
 static void test_failure(struct kunit *test)
 {
@@ -153,7 +153,7 @@ static void test_failure(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(errors); i++) {
 		mock->fault.map_nth = 1;
 		mock->fault.map_error = errors[i];
-		KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), errors[i]);
 		KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 		KUNIT_EXPECT_EQ(test, mock_room(domain), room);
 	}
@@ -235,7 +235,7 @@ static void vfio_window(struct kunit *test, dma_addr_t base)
 		mock->fault.map_nth = 1;
 		mock->fault.map_error = -EINVAL;
 		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]),
-				-ENOMEM);
+				-EINVAL);
 		KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent[i]), 0);
 		KUNIT_EXPECT_EQ(test, sent[i],
 				base + i * PAGE_SIZE +

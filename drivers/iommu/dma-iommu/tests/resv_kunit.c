@@ -221,7 +221,7 @@ static void test_second_device_conflict(struct kunit *test)
 		.type = IOMMU_RESV_RESERVED,
 	};
 	second = mock_device_like(mock, &traits);
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(second));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, second));
 	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(first));
 	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_16K);
 	dma_unmap_single(first, iova, SZ_16K, DMA_TO_DEVICE);
@@ -278,7 +278,7 @@ static void test_second_device_misfit(struct kunit *test)
 	domain->pgsize_bitmap = mock->pgsize_bitmap;
 	domain->geometry = geometry;
 
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(second));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, second));
 	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(first));
 }
 

@@ -230,6 +230,35 @@ static void test_nothing_unmapped(struct kunit *test)
 }
 
 /*
+ * Test that an unmap of another size than was mapped is one warning and gives
+ * nothing back, neither what it took away nor what it left.
+ */
+static void test_wrong_size(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct mock_given given;
+	dma_addr_t iova;
+
+	iova = dma_map_single(dev, mock_buffer(test, SZ_16K), SZ_16K,
+			      DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+
+	kunit_warning_suppress(test) {
+		iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_TO_DEVICE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, quarantined(domain), SZ_4K);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_16K - SZ_4K);
+	mock->kept = SZ_16K - SZ_4K;
+
+	given = mock_give_all(mock, dev);
+	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, iova,
+						iova + SZ_16K - 1), 0);
+}
+
+/*
  * Test that a list is quarantined as a whole, with one warning, if one of its
  * stretches could not be unmapped, and that the others are unmapped all the
  * same.
@@ -391,6 +420,7 @@ static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_order_list_failure),
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_nothing_unmapped),
+	KUNIT_CASE(test_wrong_size),
 	KUNIT_CASE(test_short_unmap_list),
 	KUNIT_CASE(test_neighbours_stay),
 	KUNIT_CASE_SLOW(test_many_threads),

@@ -6,6 +6,7 @@
  * at what they got.
  */
 
+#include <linux/dma-map-ops.h>
 #include <linux/dma-iommu.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
@@ -84,7 +85,7 @@ static void test_granule_too_large(struct kunit *test)
 
 	mock->pgsize_bitmap = PAGE_SIZE * 4;
 	dev = mock_device(mock);
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
 }
 
 /* Test that an aperture without a whole granule is refused. */
@@ -96,7 +97,7 @@ static void test_aperture_too_small(struct kunit *test)
 	mock->first = SZ_1M + 1;
 	mock->last = SZ_1M + SZ_4K + 100;
 	dev = mock_device(mock);
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
 }
 
 /*
@@ -227,9 +228,9 @@ static void test_range_map_outside(struct kunit *test)
 
 	mock->first = SZ_2M;
 	dev = mock_device(mock, .range_map = above);
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
 	dev = mock_device(mock, .range_map = below);
-	KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
+	KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
 }
 
 /*
@@ -280,6 +281,45 @@ static void test_coherency_is_settled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_coherent(dev));
 }
 
+/* Test that the table for other architectures leads to the entry points. */
+static void test_table(struct kunit *test)
+{
+	const struct dma_map_ops *ops = &iommu_dma_ops;
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct page *page;
+	dma_addr_t iova;
+	void *buffer;
+
+	buffer = ops->alloc(dev, SZ_8K, &iova, GFP_KERNEL, 0);
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_8K);
+	ops->free(dev, SZ_8K, buffer, iova, 0);
+
+	page = ops->alloc_pages_op(dev, PAGE_SIZE, &iova, DMA_TO_DEVICE,
+				   GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), PAGE_SIZE);
+	ops->free_pages(dev, PAGE_SIZE, page, iova, DMA_TO_DEVICE);
+
+	iova = ops->map_phys(dev, SZ_1G + 1, SZ_4K, DMA_FROM_DEVICE,
+			     DMA_ATTR_MMIO);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_8K);
+	ops->unmap_phys(dev, iova, SZ_4K, DMA_FROM_DEVICE, DMA_ATTR_MMIO);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+
+	KUNIT_EXPECT_EQ(test, ops->get_merge_boundary(dev), SZ_4K - 1);
+	KUNIT_EXPECT_EQ(test, ops->max_mapping_size(dev), SIZE_MAX);
+	KUNIT_EXPECT_GE(test, ops->opt_mapping_size(), PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, ops->map_sg && ops->unmap_sg);
+	KUNIT_EXPECT_TRUE(test, ops->mmap && ops->get_sgtable);
+	KUNIT_EXPECT_TRUE(test, ops->sync_single_for_cpu &&
+					ops->sync_single_for_device);
+	KUNIT_EXPECT_TRUE(test,
+			  ops->sync_sg_for_cpu && ops->sync_sg_for_device);
+}
+
 /* Test that nobody becomes trusted by clearing a flag (B15). */
 static void test_untrusted_is_latched(struct kunit *test)
 {
@@ -292,8 +332,14 @@ static void test_untrusted_is_latched(struct kunit *test)
 	pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, pdev);
 	pdev->dev.bus = &pci_bus_type;
-	pdev->dev.iommu = &iommu;
+	pdev->untrusted = true;
 
+	/* The architecture also asks for devices that have no IOMMU, or not yet */
+	iommu_dma_settle_device(&pdev->dev);
+
+	pdev->dev.iommu = &iommu;
+	dev_set_dma_iommu(&pdev->dev);
+	pdev->untrusted = false;
 	iommu_dma_settle_device(&pdev->dev);
 	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(&pdev->dev));
 	pdev->untrusted = true;
@@ -370,6 +416,7 @@ static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_range_map_outside),
 	KUNIT_CASE(test_range_map_windows),
 	KUNIT_CASE(test_coherency_is_settled),
+	KUNIT_CASE(test_table),
 	KUNIT_CASE(test_untrusted_is_latched),
 	KUNIT_CASE(test_prefer_32bit),
 	KUNIT_CASE(test_no_two_step_api),

@@ -316,7 +316,7 @@ static const struct error_case error_cases[] = {
 	{ "EEXIST", -EEXIST, -EIO },
 	{ "ENOSPC", -ENOSPC, -ENOMEM },
 	{ "EOVERFLOW", -EOVERFLOW, -EINVAL },
-	{ "EREMOTEIO", -EREMOTEIO, -EREMOTEIO },
+	{ "EREMOTEIO", -EREMOTEIO, -EIO },
 };
 
 KUNIT_ARRAY_PARAM_DESC(error, error_cases, name);
