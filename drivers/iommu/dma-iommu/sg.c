@@ -273,8 +273,8 @@ bool iommu_dma_sg_next_extent(struct scatterlist **sg, int *left,
 	extent->size = 0;
 	for (; *left > 0 && sg_dma_len(*sg); *sg = sg_next(*sg), (*left)--) {
 		dma_addr_t start = ALIGN_DOWN(sg_dma_address(*sg), granule);
-		size_t size = ALIGN(
-			sg_dma_address(*sg) - start + sg_dma_len(*sg), granule);
+		dma_addr_t end = sg_dma_address(*sg) + sg_dma_len(*sg);
+		size_t size = ALIGN(end - start, granule);
 
 		if (!extent->size)
 			extent->iova = start;

@@ -314,10 +314,10 @@ static void test_table(struct kunit *test)
 	KUNIT_EXPECT_GE(test, ops->opt_mapping_size(), PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, ops->map_sg && ops->unmap_sg);
 	KUNIT_EXPECT_TRUE(test, ops->mmap && ops->get_sgtable);
-	KUNIT_EXPECT_TRUE(test, ops->sync_single_for_cpu &&
-					ops->sync_single_for_device);
-	KUNIT_EXPECT_TRUE(test,
-			  ops->sync_sg_for_cpu && ops->sync_sg_for_device);
+	KUNIT_EXPECT_NOT_NULL(test, ops->sync_single_for_cpu);
+	KUNIT_EXPECT_NOT_NULL(test, ops->sync_single_for_device);
+	KUNIT_EXPECT_NOT_NULL(test, ops->sync_sg_for_cpu);
+	KUNIT_EXPECT_NOT_NULL(test, ops->sync_sg_for_device);
 }
 
 /* Test that nobody becomes trusted by clearing a flag (B15). */
