@@ -297,14 +297,11 @@ static bool need_cache_sync(struct device *dev, unsigned long attrs)
 	       !(attrs & (DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_MMIO));
 }
 
-static bool alignment_supported(struct device *dev,
-				const struct iommu_dma_space *space)
+/* Address bits that the device wants kept, beyond those of a granule */
+static size_t wide_align_mask(struct device *dev,
+			      const struct iommu_dma_space *space)
 {
-	if (dma_get_min_align_mask(dev) < space->granule)
-		return true;
-
-	dev_warn_once(dev, "DMA alignment beyond the IOMMU granule refused\n");
-	return false;
+	return dma_get_min_align_mask(dev) & ~(space->granule - 1);
 }
 
 /**
@@ -331,7 +328,7 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	struct iommu_domain *domain = iommu_dma_enter(dev);
 	int prot = iommu_dma_prot(dev, dir, attrs);
 	struct iommu_dma_space *space;
-	size_t granules;
+	size_t granules, kept;
 	dma_addr_t iova;
 
 	if (!domain)
@@ -340,9 +337,14 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	/* Before the caches of what may not be memory are written back */
 	space = &domain->iova_cookie->space;
 	if (!iommu_dma_granules(space, phys, size, &granules) ||
-	    !alignment_supported(dev, space) ||
 	    iommu_dma_bounce_needed(dev, phys, size, dir, attrs))
 		return DMA_MAPPING_ERROR;
+
+	kept = wide_align_mask(dev, space);
+	if (kept) {
+		request.align = (size_t)dma_get_min_align_mask(dev) + 1;
+		request.offset = phys & kept;
+	}
 
 	if (need_cache_sync(dev, attrs)) {
 		arch_sync_dma_for_device(phys, size, dir);
@@ -492,8 +494,10 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 
 	if (!domain)
 		return -EIO;
-	if (!alignment_supported(dev, &domain->iova_cookie->space))
+	if (wide_align_mask(dev, &domain->iova_cookie->space)) {
+		dev_warn_once(dev, "DMA alignment beyond the IOMMU granule refused for lists\n");
 		return -EINVAL;
+	}
 
 	ret = check_list(dev, sgl, nents, dir, attrs);
 	if (ret)
@@ -667,7 +671,8 @@ unsigned long iommu_dma_get_merge_boundary(struct device *dev)
  */
 size_t iommu_dma_opt_mapping_size(void)
 {
-	return iova_rcache_range();
+	/* A chunk; which granule, and so how large, depends on the domain */
+	return IOMMU_DMA_CHUNK_GRANULES * SZ_4K;
 }
 
 /**
@@ -707,6 +712,6 @@ static int __init iommu_dma_init(void)
 {
 	if (is_kdump_kernel())
 		static_branch_enable(&iommu_dma_deferred_attach);
-	return iova_cache_get();
+	return 0;
 }
 arch_initcall(iommu_dma_init);

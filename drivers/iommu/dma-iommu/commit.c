@@ -14,6 +14,24 @@
 
 #include "private.h"
 
+/*
+ * The larger pages of the IOMMU can only be used where the IOVA and the physical
+ * address have the same offset into them. It is worth asking for if the range
+ * holds a whole one of the next size.
+ */
+static void match_pages(const struct iommu_domain *domain,
+			struct iommu_dma_request *request, phys_addr_t phys)
+{
+	unsigned long larger = domain->pgsize_bitmap & (domain->pgsize_bitmap - 1);
+	size_t page = larger & -larger;
+
+	if (request->align || !page || request->size < page ||
+	    request->size - page < (-phys & (page - 1)))
+		return;
+	request->align = page;
+	request->offset = phys & (page - 1);
+}
+
 /* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
 static int roll_back(struct iommu_domain *domain,
 		     const struct iommu_dma_plan *plan, dma_addr_t start,
@@ -35,7 +53,8 @@ static int roll_back(struct iommu_domain *domain,
 /**
  * iommu_dma_commit_range() - Map a physically contiguous range
  * @domain: the domain, which has a DMA cookie
- * @request: limits of the IOVA; its size is filled in here
+ * @request: limits and alignment of the IOVA; its size is filled in here, and where
+ *	     there is no alignment, one that lets the page table be small
  * @phys: physical address
  * @size: bytes
  * @prot: IOMMU_READ, IOMMU_WRITE and others
@@ -67,6 +86,7 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	if (!iommu_dma_granules(space, phys, size, &request.size))
 		return -EINVAL;
 
+	match_pages(domain, &request, phys - offset);
 	ret = iommu_dma_space_alloc(space, &request, &start);
 	if (ret)
 		return ret;

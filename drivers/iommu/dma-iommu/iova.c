@@ -2,30 +2,18 @@
 /*
  * The IOVA space of one domain.
  *
- * Owns which IOVAs are free, in use, reserved or quarantined. Knows nothing of
- * devices, page tables or directions: every limit comes with the request.
+ * Owns which IOVAs are free, in use, reserved or quarantined: turns requests in
+ * bytes into such in granules, and decides which zone they go to. Knows nothing of
+ * devices, page tables or directions: every limit comes with the request, and says
+ * nothing about the next.
  *
- * The search itself is done by the kernel's struct iova_domain. Its interface
- * has two properties that callers here are shielded from: it uses page frame 0
- * for "none" (frame 0 is never part of a space, so that the two cannot be
- * confused), and it does not say whether space or memory ran out.
+ * Granule 0 is never handed out: drivers and devices that take the DMA address 0
+ * for "none" are too many.
  *
- * Locks: the iova_domain's own, innermost, safe with interrupts off.
- * Reservations are made under the mutex of the IOMMU group and may sleep.
+ * Locks: those of the zones, see zone.c.
  */
 
-#include <kunit/visibility.h>
-#include <linux/overflow.h>
-#include <linux/sizes.h>
-#include <linux/xarray.h>
-
-#include "private.h"
-
-static unsigned long to_pfn(const struct iommu_dma_space *space,
-			    dma_addr_t iova)
-{
-	return iova >> __ffs(space->granule);
-}
+#include "iova.h"
 
 /* Move @first to the start of the lowest granule that may be handed out */
 static bool first_usable(size_t granule, dma_addr_t *first)
@@ -37,6 +25,24 @@ static bool first_usable(size_t granule, dma_addr_t *first)
 	return true;
 }
 
+/* The highest granule that ends at @last or below, which is not in the first */
+static u64 last_granule(const struct iommu_dma_space *space, dma_addr_t last)
+{
+	return (last - (space->granule - 1)) >> space->shift;
+}
+
+/* The first granule of the high zone */
+static u64 border(const struct iommu_dma_space *space)
+{
+	return (u64)SZ_4G >> space->shift;
+}
+
+static struct iommu_dma_zone *zone_of(struct iommu_dma_space *space,
+				      u64 granule)
+{
+	return granule < border(space) ? &space->low : &space->high;
+}
+
 /**
  * iommu_dma_space_init() - Set up an empty IOVA space
  * @space: zeroed memory
@@ -44,17 +50,18 @@ static bool first_usable(size_t granule, dma_addr_t *first)
  * @first: lowest address that the IOMMU translates
  * @last: highest address that it translates, inclusive
  *
- * The first granule of the address space is left out even if @first is 0:
- * drivers and devices that take the DMA address 0 for "none" are too many.
- *
  * Context: Process context, may sleep.
  * Return: 0, or
  * * -EINVAL	- @granule is larger than a page of the CPU, or the range holds
  *		  no whole granule. A retry does not help.
+ * * -ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 			 dma_addr_t first, dma_addr_t last)
 {
+	u64 lo, hi;
+	int ret;
+
 	/* Pages of the CPU could not be mapped one by one */
 	if (granule > PAGE_SIZE)
 		return -EINVAL;
@@ -63,18 +70,30 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 	    last - first < granule - 1)
 		return -EINVAL;
 
-	/*
-	 * Without the allocator's per-CPU caches: setting them up takes the lock
-	 * of CPU hotplug, which drivers hold around calls that end in MSI set-up
-	 * and the group's mutex, the one this runs under. And what is cached
-	 * cannot be told from what is in use.
-	 */
-	init_iova_domain(&space->iovad, granule, first >> __ffs(granule));
-	mt_init(&space->reserved);
+	space->shift = ilog2(granule);
+	space->granule = granule;
+	lo = first >> space->shift;
+	/* Chunks are found by an unsigned long */
+	hi = min(last_granule(space, last),
+		 ((u64)ULONG_MAX << IOMMU_DMA_CHUNK_ORDER) - 1);
+
+	ret = iommu_dma_zone_init(&space->low, lo,
+				  min(hi, border(space) - 1));
+	if (ret)
+		goto err_low;
+	ret = iommu_dma_zone_init(&space->high, max(lo, border(space)), hi);
+	if (ret)
+		goto err_high;
+
 	space->first = first;
 	space->last = last;
-	space->granule = granule;
 	return 0;
+
+err_high:
+	iommu_dma_zone_destroy(&space->low);
+err_low:
+	space->granule = 0;
+	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_init);
 
@@ -99,6 +118,8 @@ bool iommu_dma_space_is(const struct iommu_dma_space *space, size_t granule,
  * iommu_dma_space_destroy() - Release an IOVA space and all that is in it
  * @space: the space, which may never have been set up
  *
+ * Takes a step per chunk and per larger allocation.
+ *
  * Context: Process context, may sleep. No other call on @space may be running.
  */
 void iommu_dma_space_destroy(struct iommu_dma_space *space)
@@ -106,59 +127,11 @@ void iommu_dma_space_destroy(struct iommu_dma_space *space)
 	if (!space->granule)
 		return;
 
-	mtree_destroy(&space->reserved);
-	put_iova_domain(&space->iovad);
+	iommu_dma_zone_destroy(&space->low);
+	iommu_dma_zone_destroy(&space->high);
 	space->granule = 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_destroy);
-
-/* True if an allocation lies in the frames @lo to @hi */
-static bool in_use(struct iommu_dma_space *space, unsigned long lo,
-		   unsigned long hi)
-{
-	struct rb_root *root = &space->iovad.rbroot;
-	struct rb_node *node;
-
-	guard(spinlock_irqsave)(&space->iovad.iova_rbtree_lock);
-	for (node = rb_first(root); node; node = rb_next(node)) {
-		struct iova *iova = rb_entry(node, struct iova, node);
-
-		/* The last node is a mark of the allocator's, not a range */
-		if (iova == &space->iovad.anchor || iova->pfn_lo > hi)
-			return false;
-		if (iova->pfn_hi >= lo)
-			return true;
-	}
-	return false;
-}
-
-static int reserve_gap(struct iommu_dma_space *space, unsigned long lo,
-		       unsigned long hi)
-{
-	void *mark = xa_mk_value(1);
-	struct iova *iova;
-	int ret;
-
-	if (in_use(space, lo, hi))
-		return -EBUSY;
-
-	ret = mtree_insert_range(&space->reserved, lo, hi, mark, GFP_KERNEL);
-	if (ret)
-		return ret;
-
-	iova = reserve_iova(&space->iovad, lo, hi);
-	if (!iova) {
-		mtree_erase(&space->reserved, lo);
-		return -ENOMEM;
-	}
-
-	/*
-	 * A mapping that was made since the check has been swallowed. It cannot
-	 * be freed any more, see iommu_dma_space_free(), so that the reservation
-	 * holds; but the device that asked for it is late.
-	 */
-	return iova->pfn_lo == lo && iova->pfn_hi == hi ? 0 : -EBUSY;
-}
 
 /**
  * iommu_dma_space_reserve() - Take a range out of an IOVA space for good
@@ -167,72 +140,70 @@ static int reserve_gap(struct iommu_dma_space *space, unsigned long lo,
  * @last: highest address of the range, inclusive
  *
  * Rounds to whole granules, outwards. What lies outside the space, or is
- * reserved already, is no error. Takes steps in proportion to the reservations
- * and, the first time that a range is reserved, to the allocations in the space;
- * it is meant for set-up.
+ * reserved already, is no error. Bounds are those of iommu_dma_zone_reserve().
  *
- * Context: Process context, may sleep. The caller holds the group's mutex, or is
- * the only user of @space.
+ * Context: Process context, may sleep.
  * Return: 0, or
- * * -EBUSY	- a part is in use. Reservations already made stay.
+ * * -EBUSY	- a part is in use. Reservations already made stay. A retry may
+ *		  help when mappings have gone.
  * * -EINVAL	- @last is below @first. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * * -ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
 			    dma_addr_t last)
 {
-	unsigned long lo, hi, gap_hi;
-	int ret;
+	struct iommu_dma_zone *zones[] = { &space->low, &space->high };
+	u64 lo = first >> space->shift, hi = last >> space->shift;
 
 	if (last < first)
 		return -EINVAL;
-	if (last < space->first || first > space->last)
-		return 0;
 
-	lo = to_pfn(space, max(first, space->first));
-	hi = to_pfn(space, min(last, space->last));
-	for (;;) {
-		MA_STATE(mas, &space->reserved, lo, lo);
+	for (unsigned int i = 0; i < ARRAY_SIZE(zones); i++) {
+		struct iommu_dma_regions *regions = &zones[i]->regions;
+		int ret = 0;
 
-		mas_lock(&mas);
-		gap_hi = mas_find(&mas, hi) ? mas.index : hi + 1;
-		mas_unlock(&mas);
-
-		if (gap_hi > lo) {
-			ret = reserve_gap(space, lo, gap_hi - 1);
-			if (ret)
-				return ret;
-		}
-		if (gap_hi > hi || mas.last >= hi)
-			return 0;
-		lo = mas.last + 1;
+		if (lo <= regions->last && hi >= regions->first)
+			ret = iommu_dma_zone_reserve(zones[i],
+						     max(lo, regions->first),
+						     min(hi, regions->last));
+		if (ret)
+			return ret;
 	}
+	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_reserve);
 
-/*
- * Search below @limit, which is an address.
- *
- * The allocator takes a search that failed below a device's own limit for one
- * that found all of the first 4 GiB full, and refuses the next ones untried. A
- * device with a small mask must not do that to the others of its domain, but for
- * the moment until it is undone here.
- */
-static struct iova *search(struct iommu_dma_space *space, size_t size,
-			   dma_addr_t limit)
+static int to_want(const struct iommu_dma_space *space,
+		   const struct iommu_dma_request *request,
+		   struct iommu_dma_want *want)
 {
-	struct iova_domain *iovad = &space->iovad;
-	unsigned int shift = __ffs(space->granule);
-	struct iova *iova;
+	size_t align = max(request->align, space->granule);
 
-	/* The whole of the last granule has to be below the limit */
-	iova = alloc_iova(iovad, size >> shift,
-			  (limit - (space->granule - 1)) >> shift, true);
-	if (!iova && limit < min_t(u64, space->last, U32_MAX)) {
-		guard(spinlock_irqsave)(&iovad->iova_rbtree_lock);
-		iovad->max32_alloc_size = iovad->dma_32bit_pfn;
-	}
-	return iova;
+	if (!request->size || !is_power_of_2(align) ||
+	    request->offset >= align ||
+	    (request->size | request->offset) & (space->granule - 1))
+		return -EINVAL;
+	if (request->limit < space->granule - 1)
+		return -ENOSPC;
+
+	want->count = request->size >> space->shift;
+	want->align = align >> space->shift;
+	want->offset = request->offset >> space->shift;
+	want->limit = last_granule(space, min(request->limit, space->last));
+	return 0;
+}
+
+/* What was not found in the zone that it should come from, nor in @other, if any */
+static int alloc_scarce(struct iommu_dma_zone *zone,
+			struct iommu_dma_zone *other,
+			const struct iommu_dma_want *want, u64 *granule)
+{
+	int ret = iommu_dma_zone_alloc_scarce(zone, want, granule);
+
+	/* Out of memory is no reason to leave the zone */
+	if (ret == -ENOSPC && other)
+		ret = iommu_dma_zone_alloc_scarce(other, want, granule);
+	return ret;
 }
 
 /**
@@ -241,44 +212,62 @@ static struct iova *search(struct iommu_dma_space *space, size_t size,
  * @request: what is asked
  * @iova: set on success
  *
- * The search of struct iova_domain takes steps in proportion to the allocations
- * in the space, with interrupts off; where 32-bit addresses are preferred and
- * used up, there are two searches. It aligns to the size, rounded up to a power
- * of two, whatever is asked.
+ * Looks above 4 GiB first, or below if that is preferred, and at both before it
+ * looks harder in either. The order depends on the request and on what is free
+ * now, never on what went before.
  *
- * Context: Any context. Takes the iova_domain's locks.
+ * Takes the steps of iommu_dma_zone_alloc(), at most twice, if they find
+ * something; else those of iommu_dma_zone_alloc_scarce() as well.
+ *
+ * Context: Any context. Takes the locks of the zones.
  * Return: 0, or
- * * -EINVAL	- the request is empty, not whole granules, or asks for more
- *		  alignment than its size. A retry does not help.
- * * -ENOSPC	- there is no room below the limit, or, which struct
- *		  iova_domain does not tell apart, no memory. A retry may help
- *		  when other mappings of the domain have gone.
+ * * -EINVAL	- the request is empty or not whole granules, its alignment not a
+ *		  power of two, or its offset not below that. A retry does not
+ *		  help.
+ * * -ENOSPC	- there is no room below the limit. A retry may help when other
+ *		  mappings of the domain have gone.
+ * * -ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_space_alloc(struct iommu_dma_space *space,
 			  const struct iommu_dma_request *request,
 			  dma_addr_t *iova)
 {
-	dma_addr_t limit = min(request->limit, space->last);
-	struct iova *found = NULL;
+	struct iommu_dma_zone *zone = &space->low, *other = NULL;
+	struct iommu_dma_want want;
+	u64 granule;
+	int ret;
 
-	if (!request->size || iommu_dma_offset(space, request->size) ||
-	    request->align / 2 >= request->size)
-		return -EINVAL;
-	if (limit < space->first || request->size - 1 > limit - space->first)
-		return -ENOSPC;
+	ret = to_want(space, request, &want);
+	if (ret)
+		return ret;
 
-	if (request->prefer_32bit && limit > U32_MAX &&
-	    space->first < U32_MAX)
-		found = search(space, request->size, U32_MAX);
-	if (!found)
-		found = search(space, request->size, limit);
-	if (!found)
-		return -ENOSPC;
+	if (want.limit >= border(space)) {
+		other = &space->high;
+		if (!request->prefer_32bit)
+			swap(zone, other);
+	}
 
-	*iova = (dma_addr_t)found->pfn_lo << __ffs(space->granule);
+	ret = iommu_dma_zone_alloc(zone, &want, &granule);
+	if (ret == -ENOSPC && other)
+		ret = iommu_dma_zone_alloc(other, &want, &granule);
+	if (ret)
+		ret = alloc_scarce(zone, other, &want, &granule);
+	if (ret)
+		return ret;
+
+	*iova = (dma_addr_t)granule << space->shift;
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc);
+
+/* Whole granules of the space, and in one zone as all that is handed out */
+static bool in_space(const struct iommu_dma_space *space, dma_addr_t iova,
+		     size_t size)
+{
+	return size && !((iova | size) & (space->granule - 1)) &&
+	       iova >= space->first && iova <= space->last &&
+	       size - 1 <= space->last - iova;
+}
 
 /**
  * iommu_dma_space_free() - Give room back
@@ -286,39 +275,44 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc);
  * @iova: as from iommu_dma_space_alloc()
  * @size: as in the request
  *
- * Nothing may be mapped there, nor be left in an IOTLB. What was not allocated,
- * or not with that size, stays as it is. Needs no memory.
+ * Nothing may be mapped there, nor be left in an IOTLB. Needs no memory. Takes the
+ * steps of iommu_dma_zone_free().
  *
- * Context: Any context. Takes the iova_domain's locks.
- * Return: true; false if that is not what was allocated there.
+ * Context: Any context. May take the lock of a zone.
+ * Return: true; false, and nothing is changed, if that is not what was allocated
+ * there.
  */
 bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
 			  size_t size)
 {
-	unsigned long pfn = to_pfn(space, iova);
-	struct iova *there = find_iova(&space->iovad, pfn);
+	u64 granule = iova >> space->shift;
 
-	if (!there || there->pfn_lo != pfn ||
-	    iova_size(there) != size >> __ffs(space->granule))
-		return false;
-
-	__free_iova(&space->iovad, there);
-	return true;
+	return in_space(space, iova, size) &&
+	       iommu_dma_zone_free(zone_of(space, granule), granule,
+				   size >> space->shift);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free);
 
 /**
  * iommu_dma_space_quarantine() - Never hand a range out again
  * @space: the space
- * @size: bytes of the range, which is allocated
+ * @iova: start of the range
+ * @size: bytes of the range
  *
- * Keeping a range is a matter of not freeing it: this only counts, needs no
- * memory and cannot fail.
+ * What was allocated as this range cannot be freed any more. What is not allocated,
+ * as after a second unmap, is not lost, and not counted. Needs no memory, cannot
+ * fail. Takes the steps of iommu_dma_zone_quarantine().
  *
- * Context: Any context.
+ * Context: Any context. May take the lock of a zone.
  */
-void iommu_dma_space_quarantine(struct iommu_dma_space *space, size_t size)
+void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
+				size_t size)
 {
-	atomic_long_add(size, &space->quarantined);
+	u64 granule = iova >> space->shift;
+
+	if (in_space(space, iova, size) &&
+	    iommu_dma_zone_quarantine(zone_of(space, granule), granule,
+				      size >> space->shift))
+		atomic_long_add(size, &space->quarantined);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_quarantine);

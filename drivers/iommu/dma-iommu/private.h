@@ -15,49 +15,12 @@
 
 #include <linux/align.h>
 #include <linux/iommu.h>
-#include <linux/iova.h>
-#include <linux/maple_tree.h>
 #include <linux/mutex.h>
 
+#include "iova.h"
 #include "sg.h"
 
-/* iova.c */
-
-/**
- * struct iommu_dma_space - The IOVA space of one domain
- * @iovad: the allocator
- * @reserved: what iommu_dma_space_reserve() took, one entry per range
- * @granule: smallest page of the IOMMU in bytes; 0 until the space is set up
- * @first: lowest IOVA that may be handed out
- * @last: highest IOVA that may be handed out
- * @quarantined: bytes that are never handed out again
- *
- * @reserved is written under the group's mutex; the rest is written once, at
- * set-up, or has a lock of its own.
- */
-struct iommu_dma_space {
-	struct iova_domain iovad;
-	struct maple_tree reserved;
-	size_t granule;
-	dma_addr_t first;
-	dma_addr_t last;
-	atomic_long_t quarantined;
-};
-
-/**
- * struct iommu_dma_request - What is asked of an IOVA space
- * @size: bytes, a multiple of the granule
- * @align: alignment of the start in bytes, a power of two, not above @size
- *	   rounded up to a power of two; 0 for none
- * @limit: highest address that the device can use, inclusive
- * @prefer_32bit: stay below 4 GiB while there is room
- */
-struct iommu_dma_request {
-	size_t size;
-	size_t align;
-	dma_addr_t limit;
-	bool prefer_32bit;
-};
+/* iova.c: see also iova.h */
 
 static inline size_t iommu_dma_offset(const struct iommu_dma_space *space,
 				      u64 addr)
@@ -81,20 +44,6 @@ static inline bool iommu_dma_granules(const struct iommu_dma_space *space,
 	*granules = end & ~(space->granule - 1);
 	return true;
 }
-
-int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
-			 dma_addr_t first, dma_addr_t last);
-bool iommu_dma_space_is(const struct iommu_dma_space *space, size_t granule,
-			dma_addr_t first, dma_addr_t last);
-void iommu_dma_space_destroy(struct iommu_dma_space *space);
-int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
-			    dma_addr_t last);
-int iommu_dma_space_alloc(struct iommu_dma_space *space,
-			  const struct iommu_dma_request *request,
-			  dma_addr_t *iova);
-bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
-			  size_t size);
-void iommu_dma_space_quarantine(struct iommu_dma_space *space, size_t size);
 
 /* msi.c */
 

@@ -88,7 +88,7 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 
 	WARN(1, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
 	     &iova, size, retire->asked, retire->cleared);
-	iommu_dma_space_quarantine(space, size);
+	iommu_dma_space_quarantine(space, iova, size);
 	return false;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_finish);

@@ -11,9 +11,7 @@
 
 #include "../private.h"
 #include "mock.h"
-
-/* The free granules of a space that is larger than this are not counted */
-#define MOCK_COUNTED_ROOM SZ_16M
+#include "space_check.h"
 
 /**
  * mock_test_init() - Give a test its mock, in kunit::priv
@@ -74,30 +72,12 @@ size_t mock_room(struct iommu_domain *domain)
 	return nr;
 }
 
-static size_t reserved_granules(struct iommu_dma_space *space)
-{
-	unsigned long index = 0;
-	size_t granules = 0;
-	void *entry;
-
-	mt_for_each(&space->reserved, entry, index, ULONG_MAX) {
-		MA_STATE(mas, &space->reserved, index - 1, index - 1);
-
-		rcu_read_lock();
-		mas_walk(&mas);
-		rcu_read_unlock();
-		granules += mas.last - mas.index + 1;
-	}
-	return granules;
-}
-
 /**
  * mock_check_space() - Check that all IOVA of a domain is free
  * @mock: the mock
  * @domain: a domain with a DMA cookie
  *
- * All but what is reserved, quarantined or in mock::kept. A space that is too
- * large to be counted is not looked at.
+ * All but what is reserved, quarantined or in mock::kept.
  *
  * Context: Process context of the test, may sleep.
  */
@@ -105,15 +85,14 @@ void mock_check_space(struct mock *mock, struct iommu_domain *domain)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t lost = atomic_long_read(&space->quarantined) + mock->kept;
-	size_t all;
+	struct iommu_dma_census census;
 
-	if (!space->granule || space->last - space->first >= MOCK_COUNTED_ROOM)
+	if (!space->granule)
 		return;
 
-	all = (space->last - space->first + 1) / space->granule;
-	KUNIT_EXPECT_EQ_MSG(mock->test, mock_room(domain),
-			    all - reserved_granules(space) -
-				    lost / space->granule,
+	KUNIT_EXPECT_STREQ(mock->test,
+			   iommu_dma_space_check(space, &census) ?: "", "");
+	KUNIT_EXPECT_EQ_MSG(mock->test, census.used, lost / space->granule,
 			    "IOVA was lost, or given back twice");
 }
 

@@ -379,24 +379,55 @@ static void test_shared_cache_line(struct kunit *test)
 }
 
 /*
- * Test that a device which wants more address bits kept than a granule has is
- * refused, and one that wants fewer is not.
+ * Test that the address bits that a device wants kept are kept, be it fewer or
+ * more than a granule has.
  */
 static void test_min_align_mask(struct kunit *test)
 {
+	const unsigned int masks[] = { SZ_4K - 1, SZ_16K - 1, SZ_64K - 1 };
 	struct mock *mock = test->priv;
-	void *memory = mock_buffer(test, SZ_16K);
-	struct device *dev = mock_device(mock, .align_mask = SZ_4K - 1);
+	void *memory = mock_buffer(test, SZ_128K);
+	struct device *dev = mock_device(mock);
 	dma_addr_t iova;
 
-	iova = dma_map_single(dev, memory + 100, 100, DMA_TO_DEVICE);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
-	KUNIT_EXPECT_EQ(test, iova & (SZ_4K - 1), 100);
-	dma_unmap_single(dev, iova, 100, DMA_TO_DEVICE);
+	for (int i = 0; i < ARRAY_SIZE(masks); i++) {
+		dma_set_min_align_mask(dev, masks[i]);
+		for (size_t at = 100; at < SZ_64K; at += SZ_4K) {
+			iova = dma_map_single(dev, memory + at, SZ_8K,
+					      DMA_TO_DEVICE);
+			KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+			KUNIT_EXPECT_EQ(test, iova & masks[i],
+					virt_to_phys(memory + at) & masks[i]);
+			dma_unmap_single(dev, iova, SZ_8K, DMA_TO_DEVICE);
+		}
+	}
+}
 
-	dma_set_min_align_mask(dev, SZ_16K - 1);
-	iova = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
-	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, iova));
+/*
+ * Test that a large buffer gets an IOVA with the same offset into the larger
+ * pages of the IOMMU as its physical address, so that they can be used.
+ */
+static void test_larger_pages(struct kunit *test)
+{
+	const phys_addr_t phys = SZ_256M - SZ_64K + 100;
+	const size_t size = SZ_2M + SZ_64K;
+	struct mock *mock = test->priv;
+	struct device *dev;
+	dma_addr_t iova;
+
+	mock->last = SZ_16M - 1;
+	dev = mock_device(mock);
+
+	iova = dma_map_phys(dev, phys, size, DMA_TO_DEVICE, DMA_ATTR_MMIO);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	KUNIT_EXPECT_EQ(test, iova & (SZ_2M - 1), phys & (SZ_2M - 1));
+	dma_unmap_phys(dev, iova, size, DMA_TO_DEVICE, DMA_ATTR_MMIO);
+
+	/* It does not hold one: as high as possible instead */
+	iova = dma_map_phys(dev, phys, SZ_2M, DMA_TO_DEVICE, DMA_ATTR_MMIO);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	KUNIT_EXPECT_EQ(test, iova, SZ_16M - SZ_2M - SZ_4K + 100);
+	dma_unmap_phys(dev, iova, SZ_2M, DMA_TO_DEVICE, DMA_ATTR_MMIO);
 }
 
 /*
@@ -548,6 +579,7 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(test_untrusted),
 	KUNIT_CASE(test_shared_cache_line),
 	KUNIT_CASE(test_min_align_mask),
+	KUNIT_CASE(test_larger_pages),
 	KUNIT_CASE(test_sync),
 	KUNIT_CASE(test_under_spinlock),
 	KUNIT_CASE(test_any_context),
