@@ -177,8 +177,7 @@ static int take_across(struct iommu_dma_chunk *chunk, unsigned int count,
 
 /* A run of any length anywhere, or -1. Each step passes a bit that is set. */
 static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
-		     unsigned int align, unsigned int offset,
-		     unsigned int last)
+		     unsigned int align, unsigned int offset, unsigned int last)
 {
 	unsigned int first = offset;
 	int busy;
@@ -279,7 +278,8 @@ static bool disown(struct iommu_dma_chunk *chunk, unsigned int first,
 	unsigned int word = first / BITS_PER_LONG, end = last / BITS_PER_LONG;
 
 	for (; word < end; word++)
-		if (READ_ONCE(chunk->lasts[word]) & word_mask(word, first, last))
+		if (READ_ONCE(chunk->lasts[word]) &
+		    word_mask(word, first, last))
 			return false;
 	if ((READ_ONCE(chunk->lasts[end]) & word_mask(end, first, last)) !=
 	    BIT_MASK(last))

@@ -77,8 +77,7 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 	hi = min(last_granule(space, last),
 		 ((u64)ULONG_MAX << IOMMU_DMA_CHUNK_ORDER) - 1);
 
-	ret = iommu_dma_zone_init(&space->low, lo,
-				  min(hi, border(space) - 1));
+	ret = iommu_dma_zone_init(&space->low, lo, min(hi, border(space) - 1));
 	if (ret)
 		goto err_low;
 	ret = iommu_dma_zone_init(&space->high, max(lo, border(space)), hi);

@@ -233,7 +233,8 @@ static struct iommu_dma_region *next_below(struct iommu_dma_region *region,
 	if (below && below->max_order >= order)
 		return highest(below, order);
 
-	for (; (parent = to_region(rb_parent(&region->node))); region = parent) {
+	for (; (parent = to_region(rb_parent(&region->node)));
+	     region = parent) {
 		if (region == left(parent))
 			continue;
 		if (parent->order >= order)
@@ -256,8 +257,7 @@ static s8 necessary_order(const struct iommu_dma_want *want)
 
 	if (want->offset)
 		return half;
-	return max_t(s8, half,
-		     min(ilog2(want->align), ilog2(want->count)));
+	return max_t(s8, half, min(ilog2(want->align), ilog2(want->count)));
 }
 
 /*

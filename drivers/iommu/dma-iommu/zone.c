@@ -2,52 +2,28 @@
 /*
  * Zones: the IOVA space below, or that above 4 GiB.
  *
- * Owns which CPU allocates from which chunk, and the way of a request down from
- * the chunk of its CPU to the regions of the zone:
+ * Owns the way of a request down to what is free:
  *
  *   1. the chunk of this CPU: no lock, no search
  *   2. a chunk that nobody allocates from and that has plenty of room
  *   3. a new chunk, from the regions
- *   4. a region of its own: for what is larger than a chunk, or fits nowhere else
- *   5. when space is scarce, any chunk that has room, whoever allocates from it;
- *      then what chunks that are empty, or empty at one end, give back
+ *   4. a region of its own, for what is larger than a chunk or fits nowhere else
  *
- * 1 to 4 take bounded time. 5 looks at everything before it refuses, in bounded
- * steps.
- *
- * Principles. That a CPU has a chunk in its slot is a hint: all may take from it
- * and give to it at any time. So a slot may be emptied by any CPU, and those of a
- * dead one are emptied in passing. Giving back never needs memory: who makes a
- * chunk without users empty returns its region, which is there already.
- *
- * A chunk goes away by having all its granules taken by who removes it. Who still
- * looks at it finds no room. It is freed after a grace period of RCU.
+ * and the way back, which needs no memory. When 1 to 4 find nothing, scarce.c does.
+ * Who may allocate from which chunk is for owner.c to say.
  *
  * Bounds. "log n" is that of region.c, n being the number of chunks and of larger
  * allocations; "a chunk's steps" are those of iommu_dma_chunk_take(), 512 at most.
  *
- * Locks: the xa_lock of iommu_dma_zone::chunks, innermost, safe with interrupts
- * off. No two zones at a time.
+ * Locks: the xa_lock of iommu_dma_zone::chunks, innermost, safe with interrupts off.
+ * Never those of two zones. Chunks are looked at under RCU: with preemption off, which
+ * is cheaper than rcu_read_lock().
  */
 
 #include "zone.h"
 
-/* In iommu_dma_zone::chunks: the chunk may have room */
-#define CHUNK_ROOM XA_MARK_0
-
 /* How many chunks are tried that have plenty of room, but perhaps no such run */
 #define READY_TRIES 4
-
-/* How much is looked at before interrupts are let in */
-#define SCARCE_STEPS 64
-
-/* Requests come from any context, and whoever asks copes with a refusal */
-#define NODE_GFP (GFP_ATOMIC | __GFP_NOWARN)
-
-static unsigned int class_of(u64 count)
-{
-	return (count > 8) + (count > BITS_PER_LONG);
-}
 
 /* Is there a place for it in every chunk that is empty? */
 static bool fits_chunk(const struct iommu_dma_want *want)
@@ -55,11 +31,6 @@ static bool fits_chunk(const struct iommu_dma_want *want)
 	return want->count <= IOMMU_DMA_CHUNK_GRANULES &&
 	       want->align <= IOMMU_DMA_CHUNK_GRANULES &&
 	       want->count + want->offset <= IOMMU_DMA_CHUNK_GRANULES;
-}
-
-static unsigned long index_of(u64 granule)
-{
-	return granule >> IOMMU_DMA_CHUNK_ORDER;
 }
 
 static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
@@ -71,123 +42,6 @@ static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
 	       count - 1 <= to - bit;
 }
 
-/* Return an empty chunk, which is closed, to the regions */
-static void remove_chunk(struct iommu_dma_zone *zone,
-			 struct iommu_dma_chunk *chunk)
-{
-	__xa_erase(&zone->chunks, index_of(chunk->base));
-	iommu_dma_regions_give(&zone->regions, chunk->region);
-	kfree_rcu(chunk, rcu);
-}
-
-/*
- * Decide what becomes of a chunk without users. May free it.
- *
- * Who gives granules back first clears their bits, then looks at @users and @state;
- * here both are written first. The barrier between, and that of clearing the bits,
- * see to it that one of the two notices the other. What is noticed in vain costs
- * a second call.
- */
-static void settle(struct iommu_dma_zone *zone, struct iommu_dma_chunk *chunk)
-{
-	unsigned int room;
-
-	if (chunk->state == IOMMU_DMA_CHUNK_READY)
-		list_del(&chunk->list);
-	WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
-	/* Pairs with clear_bits() in chunk.c, see above */
-	smp_mb();
-
-	if (iommu_dma_chunk_empty(chunk) &&
-	    iommu_dma_chunk_claim(chunk, chunk->from, chunk->to)) {
-		remove_chunk(zone, chunk);
-		return;
-	}
-
-	room = iommu_dma_chunk_room(chunk);
-	if (!room) {
-		__xa_clear_mark(&zone->chunks, index_of(chunk->base),
-				CHUNK_ROOM);
-		return;
-	}
-
-	__xa_set_mark(&zone->chunks, index_of(chunk->base), CHUNK_ROOM);
-	if (room >= IOMMU_DMA_READY_ROOM) {
-		list_add_tail(&chunk->list, &zone->ready[chunk->class]);
-		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_READY);
-	} else {
-		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_ROOM);
-	}
-}
-
-/* After a part of @chunk was given back: is it time for settle()? */
-static bool unsettled(const struct iommu_dma_chunk *chunk)
-{
-	if (READ_ONCE(chunk->users))
-		return false;
-
-	switch (READ_ONCE(chunk->state)) {
-	case IOMMU_DMA_CHUNK_ROOM:
-		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
-		       iommu_dma_chunk_empty(chunk);
-	case IOMMU_DMA_CHUNK_READY:
-		return iommu_dma_chunk_empty(chunk);
-	default:
-		return true;
-	}
-}
-
-/* Let a CPU allocate from @chunk, or from none, in place of what it has */
-static void set_slot(struct iommu_dma_zone *zone, struct iommu_dma_slots *slots,
-		     unsigned int class, struct iommu_dma_chunk *chunk)
-{
-	struct iommu_dma_chunk *old = rcu_dereference_protected(
-		slots->chunk[class], lockdep_is_held(&zone->chunks.xa_lock));
-
-	if (old == chunk)
-		return;
-
-	if (chunk) {
-		if (!chunk->users && chunk->state == IOMMU_DMA_CHUNK_READY)
-			list_del(&chunk->list);
-		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
-		WRITE_ONCE(chunk->users, chunk->users + 1);
-		__xa_set_mark(&zone->chunks, index_of(chunk->base), CHUNK_ROOM);
-	}
-	rcu_assign_pointer(slots->chunk[class], chunk);
-	if (old) {
-		WRITE_ONCE(old->users, old->users - 1);
-		if (!old->users)
-			settle(zone, old);
-	}
-}
-
-/* Take the chunks of @cpu away from it: all if it is dead, else those empty */
-static void clear_slots(struct iommu_dma_zone *zone, unsigned int cpu)
-{
-	struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
-
-	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++) {
-		struct iommu_dma_chunk *chunk = rcu_dereference_protected(
-			slots->chunk[class],
-			lockdep_is_held(&zone->chunks.xa_lock));
-
-		if (chunk && (!cpu_online(cpu) || iommu_dma_chunk_empty(chunk)))
-			set_slot(zone, slots, class, NULL);
-	}
-}
-
-/* The chunks of dead CPUs come back one CPU a time, in passing */
-static void adopt(struct iommu_dma_zone *zone)
-{
-	unsigned int cpu = zone->next_cpu++;
-
-	if (zone->next_cpu >= nr_cpu_ids)
-		zone->next_cpu = 0;
-	if (cpu_possible(cpu) && !cpu_online(cpu))
-		clear_slots(zone, cpu);
-}
-
 static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
 			   const struct iommu_dma_want *want, u64 *granule)
 {
@@ -195,16 +49,8 @@ static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
 
 	/* Also keeps the chunk from being freed */
 	guard(preempt)();
-	chunk = rcu_dereference_sched(
-		this_cpu_ptr(zone->slots)->chunk[class]);
+	chunk = rcu_dereference_sched(this_cpu_ptr(zone->slots)->chunk[class]);
 	return chunk && iommu_dma_chunk_take(chunk, want, granule);
-}
-
-/* The chunk goes to any CPU: it is a hint, and this task may move at any time */
-static void use_chunk(struct iommu_dma_zone *zone, unsigned int class,
-		      struct iommu_dma_chunk *chunk)
-{
-	set_slot(zone, raw_cpu_ptr(zone->slots), class, chunk);
 }
 
 static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
@@ -213,11 +59,11 @@ static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
 	struct list_head *ready = &zone->ready[class];
 
 	for (unsigned int i = 0; i < READY_TRIES && !list_empty(ready); i++) {
-		struct iommu_dma_chunk *chunk = list_first_entry(
-			ready, struct iommu_dma_chunk, list);
+		struct iommu_dma_chunk *chunk =
+			list_first_entry(ready, struct iommu_dma_chunk, list);
 
 		if (iommu_dma_chunk_take(chunk, want, granule)) {
-			use_chunk(zone, class, chunk);
+			iommu_dma_zone_use(zone, class, chunk);
 			return true;
 		}
 		list_rotate_left(ready);
@@ -245,18 +91,18 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	chunk->base = place.first;
 	chunk->from = 0;
 	chunk->to = IOMMU_DMA_CHUNK_GRANULES - 1;
-	chunk->class = class_of(want->count);
+	chunk->class = iommu_dma_class_of(want->count);
 	/* Before others see it, and sure to succeed, see fits_chunk() */
 	iommu_dma_chunk_take(chunk, want, granule);
-	ret = xa_err(__xa_store(&zone->chunks, index_of(chunk->base), chunk,
-				NODE_GFP));
+	ret = xa_err(__xa_store(&zone->chunks, iommu_dma_index_of(chunk->base),
+				chunk, IOMMU_DMA_NODE_GFP));
 	if (ret)
 		return ret;
 
 	chunk->region = iommu_dma_regions_take(&zone->regions, &place,
 					       IOMMU_DMA_CHUNK_GRANULES,
 					       IOMMU_DMA_REGION_CHUNK, spares);
-	use_chunk(zone, chunk->class, chunk);
+	iommu_dma_zone_use(zone, chunk->class, chunk);
 	return 0;
 }
 
@@ -287,9 +133,9 @@ static int take_from_regions(struct iommu_dma_zone *zone,
 	if (!iommu_dma_regions_may_fit(&zone->regions, want))
 		return -ENOSPC;
 
-	ret = iommu_dma_spares_fill(&spares, NODE_GFP);
+	ret = iommu_dma_spares_fill(&spares, IOMMU_DMA_NODE_GFP);
 	if (!ret && fits_chunk(want)) {
-		chunk = kzalloc_obj(*chunk, NODE_GFP);
+		chunk = kzalloc_obj(*chunk, IOMMU_DMA_NODE_GFP);
 		if (!chunk)
 			ret = -ENOMEM;
 	}
@@ -298,7 +144,7 @@ static int take_from_regions(struct iommu_dma_zone *zone,
 
 	ret = -ENOSPC;
 	xa_lock_irqsave(&zone->chunks, flags);
-	adopt(zone);
+	iommu_dma_zone_adopt(zone);
 	if (chunk)
 		ret = take_from_new(zone, chunk, want, &spares, granule);
 	if (!ret)
@@ -326,7 +172,7 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 	int ret;
 
 	xa_init_flags(&zone->chunks, XA_FLAGS_LOCK_IRQ);
-	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++)
+	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class ++)
 		INIT_LIST_HEAD(&zone->ready[class]);
 
 	if (last < first) {
@@ -386,7 +232,7 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
 int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 			 const struct iommu_dma_want *want, u64 *granule)
 {
-	unsigned int class = class_of(want->count);
+	unsigned int class = iommu_dma_class_of(want->count);
 	unsigned long flags;
 	bool found;
 
@@ -400,178 +246,12 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 	if (!list_empty(&zone->ready[class])) {
 		xa_lock_irqsave(&zone->chunks, flags);
 		found = take_from_ready(zone, class, want, granule);
-		adopt(zone);
+		iommu_dma_zone_adopt(zone);
 		xa_unlock_irqrestore(&zone->chunks, flags);
 		if (found)
 			return 0;
 	}
 	return take_from_regions(zone, want, granule);
-}
-
-/* Take from any chunk that has room, and let this CPU go on with it */
-static bool take_from_any(struct iommu_dma_zone *zone,
-			  const struct iommu_dma_want *want, u64 *granule)
-{
-	XA_STATE(xas, &zone->chunks, 0);
-	unsigned int steps = 0;
-	struct iommu_dma_chunk *chunk;
-	unsigned long flags;
-
-	rcu_read_lock();
-	xas_for_each_marked(&xas, chunk, index_of(want->limit), CHUNK_ROOM) {
-		if (xas_retry(&xas, chunk))
-			continue;
-		if (iommu_dma_chunk_take(chunk, want, granule))
-			break;
-		if (++steps % SCARCE_STEPS)
-			continue;
-		xas_pause(&xas);
-		rcu_read_unlock();
-		rcu_read_lock();
-	}
-	rcu_read_unlock();
-	if (!chunk)
-		return false;
-
-	/* It cannot go away: it is not empty */
-	xa_lock_irqsave(&zone->chunks, flags);
-	use_chunk(zone, class_of(want->count), chunk);
-	xa_unlock_irqrestore(&zone->chunks, flags);
-	return true;
-}
-
-static void give_back_empty(struct iommu_dma_zone *zone)
-{
-	unsigned long flags;
-	unsigned int cpu;
-
-	for_each_possible_cpu(cpu) {
-		xa_lock_irqsave(&zone->chunks, flags);
-		clear_slots(zone, cpu);
-		xa_unlock_irqrestore(&zone->chunks, flags);
-	}
-}
-
-/* Let go of what is free at the ends of @chunk */
-static void trim(struct iommu_dma_zone *zone, struct iommu_dma_chunk *chunk,
-		 struct iommu_dma_spares *spares)
-{
-	unsigned int from, to;
-
-	if (!iommu_dma_chunk_ends(chunk, &from, &to))
-		return;
-	if (from > chunk->from &&
-	    !iommu_dma_chunk_claim(chunk, chunk->from, from - 1))
-		from = chunk->from;
-	if (to < chunk->to && !iommu_dma_chunk_claim(chunk, to + 1, chunk->to))
-		to = chunk->to;
-	if (from == chunk->from && to == chunk->to)
-		return;
-
-	WRITE_ONCE(chunk->from, from);
-	WRITE_ONCE(chunk->to, to);
-	iommu_dma_regions_trim(&zone->regions, chunk->region,
-			       chunk->base + from, chunk->base + to, spares);
-	if (!chunk->users)
-		settle(zone, chunk);
-}
-
-static int trim_all(struct iommu_dma_zone *zone, u64 limit)
-{
-	struct iommu_dma_spares spares = {};
-	struct iommu_dma_chunk *chunk;
-	unsigned long index, flags;
-	int ret;
-
-	for (index = 0;; index++) {
-		ret = iommu_dma_spares_fill(&spares, NODE_GFP);
-		if (ret)
-			break;
-		xa_lock_irqsave(&zone->chunks, flags);
-		chunk = xa_find(&zone->chunks, &index, index_of(limit),
-				CHUNK_ROOM);
-		if (chunk)
-			trim(zone, chunk, &spares);
-		xa_unlock_irqrestore(&zone->chunks, flags);
-		if (!chunk)
-			break;
-	}
-	iommu_dma_spares_free(&spares);
-	return ret;
-}
-
-/* Take a region, wherever there is one that is large enough */
-static int search_regions(struct iommu_dma_zone *zone,
-			  const struct iommu_dma_want *want, u64 *granule)
-{
-	struct iommu_dma_spares spares = {};
-	struct iommu_dma_want rest = *want;
-	struct iommu_dma_place place;
-	unsigned long flags;
-	bool over;
-	int ret;
-
-	ret = iommu_dma_spares_fill(&spares, NODE_GFP);
-	if (ret)
-		goto out;
-	do {
-		xa_lock_irqsave(&zone->chunks, flags);
-		over = iommu_dma_regions_search(&zone->regions, &rest,
-						SCARCE_STEPS, &place);
-		if (over && place.region)
-			iommu_dma_regions_take(&zone->regions, &place,
-					       want->count,
-					       IOMMU_DMA_REGION_USED, &spares);
-		xa_unlock_irqrestore(&zone->chunks, flags);
-	} while (!over);
-
-	*granule = place.first;
-	if (!place.region)
-		ret = -ENOSPC;
-out:
-	iommu_dma_spares_free(&spares);
-	return ret;
-}
-
-/**
- * iommu_dma_zone_alloc_scarce() - Take granules, wherever there are some
- * @zone: the zone
- * @want: the request
- * @granule: set to the first granule on success
- *
- * For what iommu_dma_zone_alloc() has not found. What nobody gives back or takes
- * meanwhile, and is large enough, is found.
- *
- * Takes up to a chunk's steps and 20 log n for each chunk that has room, 2 log n
- * for each free region, and some for each CPU. Of these, those for three chunks,
- * or for SCARCE_STEPS regions, are done with interrupts off at a time.
- *
- * Context: Any context. Takes the lock of the zone, many times.
- * Return: 0, or
- * * -ENOSPC	- it fits nowhere. A retry may help when some has been given back.
- * * -ENOMEM	- out of memory. A retry may help.
- */
-int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
-				const struct iommu_dma_want *want,
-				u64 *granule)
-{
-	int ret;
-
-	if (want->limit < zone->regions.first)
-		return -ENOSPC;
-	if (want->count <= IOMMU_DMA_CHUNK_GRANULES &&
-	    take_from_any(zone, want, granule))
-		return 0;
-
-	give_back_empty(zone);
-	ret = search_regions(zone, want, granule);
-	if (ret != -ENOSPC)
-		return ret;
-
-	ret = trim_all(zone, want->limit);
-	if (ret)
-		return ret;
-	return search_regions(zone, want, granule);
 }
 
 /* The chunk that these granules are in, or NULL. Preemption is off. */
@@ -584,11 +264,11 @@ static struct iommu_dma_chunk *find_chunk(struct iommu_dma_zone *zone,
 		return NULL;
 
 	chunk = rcu_dereference_sched(
-		this_cpu_ptr(zone->slots)->chunk[class_of(count)]);
+		this_cpu_ptr(zone->slots)->chunk[iommu_dma_class_of(count)]);
 	if (chunk && contains(chunk, first, count))
 		return chunk;
 
-	chunk = xa_load(&zone->chunks, index_of(first));
+	chunk = xa_load(&zone->chunks, iommu_dma_index_of(first));
 	return chunk && contains(chunk, first, count) ? chunk : NULL;
 }
 
@@ -598,9 +278,9 @@ static void settle_at(struct iommu_dma_zone *zone, u64 granule)
 	unsigned long flags;
 
 	xa_lock_irqsave(&zone->chunks, flags);
-	chunk = xa_load(&zone->chunks, index_of(granule));
+	chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
 	if (chunk && !chunk->users)
-		settle(zone, chunk);
+		iommu_dma_zone_settle(zone, chunk);
 	xa_unlock_irqrestore(&zone->chunks, flags);
 }
 
@@ -655,7 +335,8 @@ bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 	chunk = find_chunk(zone, first, count);
 	if (chunk) {
 		given = iommu_dma_chunk_give(chunk, first - chunk->base, count);
-		late = given && unsettled(chunk);
+		late = given && !READ_ONCE(chunk->users) &&
+		       iommu_dma_zone_unsettled(chunk);
 	}
 	preempt_enable();
 
@@ -743,13 +424,14 @@ static int reserve_part(struct iommu_dma_zone *zone, u64 first, u64 *last,
 	*last = min(*last, place.region->last);
 	switch (place.region->kind) {
 	case IOMMU_DMA_REGION_FREE:
-		iommu_dma_regions_take(&zone->regions, &place, *last - first + 1,
+		iommu_dma_regions_take(&zone->regions, &place,
+				       *last - first + 1,
 				       IOMMU_DMA_REGION_RESERVED, spares);
 		return 0;
 	case IOMMU_DMA_REGION_RESERVED:
 		return 0;
 	case IOMMU_DMA_REGION_CHUNK:
-		chunk = xa_load(&zone->chunks, index_of(first));
+		chunk = xa_load(&zone->chunks, iommu_dma_index_of(first));
 		return keep(chunk, first - chunk->base, *last - chunk->base,
 			    kept);
 	default:

@@ -2,8 +2,8 @@
 /*
  * Zones: the IOVA space below, or that above 4 GiB.
  *
- * All numbers are granules; "last" is inclusive. zone.c includes this and
- * nothing else, so that it builds in user space.
+ * All numbers are granules; "last" is inclusive. owner.c, scarce.c and zone.c
+ * include this and nothing else, so that they build in user space.
  */
 #ifndef __DMA_IOMMU_ZONE_H
 #define __DMA_IOMMU_ZONE_H
@@ -20,6 +20,12 @@
 
 /* Requests of up to 8, of up to 64 and of up to 512 granules */
 #define IOMMU_DMA_CLASSES 3
+
+/* In iommu_dma_zone::chunks: the chunk may have room */
+#define IOMMU_DMA_CHUNK_HAS_ROOM XA_MARK_0
+
+/* Requests come from any context, and whoever asks copes with a refusal */
+#define IOMMU_DMA_NODE_GFP (GFP_ATOMIC | __GFP_NOWARN)
 
 /* From so much room on, a chunk that nobody allocates from is worth taking up */
 #define IOMMU_DMA_READY_ROOM (IOMMU_DMA_CHUNK_GRANULES / 4)
@@ -54,13 +60,35 @@ struct iommu_dma_zone {
 	unsigned int next_cpu;
 };
 
+static inline unsigned int iommu_dma_class_of(u64 count)
+{
+	return (count > 8) + (count > 64);
+}
+
+static inline unsigned long iommu_dma_index_of(u64 granule)
+{
+	return granule >> IOMMU_DMA_CHUNK_ORDER;
+}
+
+/* owner.c */
+void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
+			   struct iommu_dma_chunk *chunk);
+bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk);
+void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu);
+void iommu_dma_zone_adopt(struct iommu_dma_zone *zone);
+void iommu_dma_zone_use(struct iommu_dma_zone *zone, unsigned int class,
+			struct iommu_dma_chunk *chunk);
+
+/* scarce.c */
+int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
+				const struct iommu_dma_want *want,
+				u64 *granule);
+
+/* zone.c */
 int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last);
 void iommu_dma_zone_destroy(struct iommu_dma_zone *zone);
 int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 			 const struct iommu_dma_want *want, u64 *granule);
-int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
-				const struct iommu_dma_want *want,
-				u64 *granule);
 bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count);
 bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 			       u64 count);

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which CPU allocates from which chunk.
+ *
+ * Owns the slots of the CPUs, and what becomes of a chunk that is in none: while it
+ * is full, nothing is known of it; when it has room, it is marked so; when it has
+ * plenty, it waits in a list for a CPU to take it up; when it is empty, it goes back
+ * to the regions.
+ *
+ * Principle: that a CPU has a chunk in its slot is a hint. All may take from it and
+ * give to it at any time, several CPUs may have the same, and a slot may be emptied
+ * by any CPU. So the chunks of a dead CPU need no callback to come back: whoever
+ * looks for a chunk looks at the slots of one other CPU in passing.
+ *
+ * A chunk goes away by having all its granules claimed by who removes it: who still
+ * looks at it finds no room. It is freed after a grace period of RCU.
+ *
+ * Bounds. "log n" is that of region.c.
+ *
+ * Locks: the caller holds that of the zone, unless it says otherwise.
+ */
+
+#include "zone.h"
+
+/* Return an empty chunk, which is closed, to the regions */
+static void remove_chunk(struct iommu_dma_zone *zone,
+			 struct iommu_dma_chunk *chunk)
+{
+	__xa_erase(&zone->chunks, iommu_dma_index_of(chunk->base));
+	iommu_dma_regions_give(&zone->regions, chunk->region);
+	kfree_rcu(chunk, rcu);
+}
+
+/**
+ * iommu_dma_zone_settle() - Decide what becomes of a chunk that is in no slot
+ * @zone: the zone
+ * @chunk: the chunk, which may be gone afterwards
+ *
+ * Who gives granules back first clears their bits, then looks at @chunk's users and
+ * state; here both are written first. The barrier between, and that after clearing,
+ * see to it that one of the two notices the other. What is noticed in vain costs a
+ * second call.
+ *
+ * Takes three steps per word of the chunk's map, and 8 log n if it is empty.
+ *
+ * Context: The lock of the zone is held.
+ */
+void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
+			   struct iommu_dma_chunk *chunk)
+{
+	unsigned int room;
+
+	if (chunk->state == IOMMU_DMA_CHUNK_READY)
+		list_del(&chunk->list);
+	WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
+	/* Pairs with clear_bits() in chunk.c */
+	smp_mb();
+
+	if (iommu_dma_chunk_empty(chunk) &&
+	    iommu_dma_chunk_claim(chunk, chunk->from, chunk->to)) {
+		remove_chunk(zone, chunk);
+		return;
+	}
+
+	room = iommu_dma_chunk_room(chunk);
+	if (!room) {
+		__xa_clear_mark(&zone->chunks, iommu_dma_index_of(chunk->base),
+				IOMMU_DMA_CHUNK_HAS_ROOM);
+		return;
+	}
+
+	__xa_set_mark(&zone->chunks, iommu_dma_index_of(chunk->base),
+		      IOMMU_DMA_CHUNK_HAS_ROOM);
+	if (room >= IOMMU_DMA_READY_ROOM) {
+		list_add_tail(&chunk->list, &zone->ready[chunk->class]);
+		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_READY);
+	} else {
+		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_ROOM);
+	}
+}
+
+/**
+ * iommu_dma_zone_unsettled() - Has a chunk that is in no slot changed enough?
+ * @chunk: the chunk, of which something has been given back
+ *
+ * Takes two steps per word of the chunk's map.
+ *
+ * Context: Any context, without the lock of the zone. The chunk cannot be freed
+ * meanwhile.
+ * Return: true if iommu_dma_zone_settle() has to look at it.
+ */
+bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk)
+{
+	switch (READ_ONCE(chunk->state)) {
+	case IOMMU_DMA_CHUNK_ROOM:
+		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
+		       iommu_dma_chunk_empty(chunk);
+	case IOMMU_DMA_CHUNK_READY:
+		return iommu_dma_chunk_empty(chunk);
+	default:
+		return true;
+	}
+}
+
+/* Let a CPU allocate from @chunk, or from none, in place of what it has */
+static void set_slot(struct iommu_dma_zone *zone, struct iommu_dma_slots *slots,
+		     unsigned int class, struct iommu_dma_chunk *chunk)
+{
+	struct iommu_dma_chunk *old = rcu_dereference_protected(
+		slots->chunk[class], lockdep_is_held(&zone->chunks.xa_lock));
+
+	if (old == chunk)
+		return;
+
+	if (chunk) {
+		if (!chunk->users && chunk->state == IOMMU_DMA_CHUNK_READY)
+			list_del(&chunk->list);
+		WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
+		WRITE_ONCE(chunk->users, chunk->users + 1);
+		__xa_set_mark(&zone->chunks, iommu_dma_index_of(chunk->base),
+			      IOMMU_DMA_CHUNK_HAS_ROOM);
+	}
+	rcu_assign_pointer(slots->chunk[class], chunk);
+	if (old) {
+		WRITE_ONCE(old->users, old->users - 1);
+		if (!old->users)
+			iommu_dma_zone_settle(zone, old);
+	}
+}
+
+/**
+ * iommu_dma_zone_clear_slots() - Take chunks away from a CPU
+ * @zone: the zone
+ * @cpu: the CPU; if it is dead it loses all, else those that are empty
+ *
+ * Takes the steps of iommu_dma_zone_settle(), for each class of requests.
+ *
+ * Context: The lock of the zone is held.
+ */
+void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu)
+{
+	struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
+
+	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class ++) {
+		struct iommu_dma_chunk *chunk = rcu_dereference_protected(
+			slots->chunk[class],
+			lockdep_is_held(&zone->chunks.xa_lock));
+
+		if (chunk && (!cpu_online(cpu) || iommu_dma_chunk_empty(chunk)))
+			set_slot(zone, slots, class, NULL);
+	}
+}
+
+/**
+ * iommu_dma_zone_adopt() - Take up the chunks of a dead CPU
+ * @zone: the zone
+ *
+ * Looks at one CPU per call, in turn. Takes the steps of
+ * iommu_dma_zone_clear_slots() if it is dead.
+ *
+ * Context: The lock of the zone is held.
+ */
+void iommu_dma_zone_adopt(struct iommu_dma_zone *zone)
+{
+	unsigned int cpu = zone->next_cpu++;
+
+	if (zone->next_cpu >= nr_cpu_ids)
+		zone->next_cpu = 0;
+	if (cpu_possible(cpu) && !cpu_online(cpu))
+		iommu_dma_zone_clear_slots(zone, cpu);
+}
+
+/**
+ * iommu_dma_zone_use() - Let this CPU allocate from a chunk
+ * @zone: the zone
+ * @class: class of the requests
+ * @chunk: the chunk
+ *
+ * Takes the steps of iommu_dma_zone_settle(), for the chunk that it had.
+ *
+ * Context: The lock of the zone is held.
+ */
+void iommu_dma_zone_use(struct iommu_dma_zone *zone, unsigned int class,
+			struct iommu_dma_chunk *chunk)
+{
+	/* Where preemption is on, it may be another CPU's: it is a hint */
+	set_slot(zone, raw_cpu_ptr(zone->slots), class, chunk);
+}
