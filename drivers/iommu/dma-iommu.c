@@ -282,9 +282,12 @@ int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
 struct iommu_dma_request iommu_dma_device_request(struct device *dev,
 						  u64 dma_mask)
 {
+	dma_addr_t limit = min_not_zero(dma_mask, dev->bus_dma_limit);
+
 	return (struct iommu_dma_request){
-		.limit = min_not_zero(dma_mask, dev->bus_dma_limit),
-		.prefer_32bit = dev->iommu->pci_32bit_workaround,
+		.limit = limit,
+		.prefer_32bit = dev->iommu->pci_32bit_workaround ||
+				limit <= U32_MAX,
 	};
 }
 

@@ -11,17 +11,26 @@
  * A run over several words is set word by word, upwards. Who finds a word changed
  * on the way clears what it has set and looks again.
  *
- * A second map has the last granule of each run. Who gives a run back has to clear
- * that bit first, and finds it only where a run of this length ends: so a run is
- * given back once, as a whole, or not at all.
+ * A second map says which granules were taken together with the next one. Who gives
+ * a run back has to find it joined like that, and to be the one who clears it: so a
+ * run is given back once and as a whole, or not at all. What is claimed, to be
+ * reserved or because the chunk goes away, is joined to its end and beyond, which no
+ * run is. A single granule, which is what most requests are for, is not joined to
+ * anything, and costs nothing there.
  *
  * The idea of CPUs with bit maps of their own below a shared structure is from
  * LLFree (Wrenger et al., USENIX ATC 2023).
  *
+ * Lifetime. The memory of a chunk stays a chunk of the same zone for as long as there
+ * is the zone. So nobody has to be waited for, and who looks at a chunk needs neither
+ * a lock nor RCU: one that has gone away has no room, and one that has come back for
+ * other granules says so. Who holds granules of a chunk keeps it from going away.
+ *
  * Ordering. Setting is an acquire, clearing a release, on the word itself. They
  * pair: all that was done for a granule's last owner, above all the invalidation of
- * the IOTLB, comes before all that is done for its next. After clearing there is a
- * full barrier, which pairs with smp_mb() in zone.c's settle().
+ * the IOTLB, comes before all that is done for its next; and what a chunk is, before
+ * what is taken from it. After clearing there is a full barrier, which pairs with
+ * smp_mb() in iommu_dma_zone_settle().
  *
  * Locks: none.
  */
@@ -51,29 +60,6 @@ static bool set_bits(unsigned long *word, unsigned long mask)
 			return false;
 	} while (!try_cmpxchg_acquire(word, &old, old | mask));
 	return true;
-}
-
-/* Clear the bits of @mask, which are the caller's, in @word. A full barrier. */
-static void clear_bits(unsigned long *word, unsigned long mask)
-{
-	unsigned long old = READ_ONCE(*word);
-
-	while (!try_cmpxchg(word, &old, old & ~mask))
-		;
-}
-
-/* Bits of @clear that start a run of @count bits, all in the word */
-static unsigned long runs(unsigned long clear, unsigned int count)
-{
-	unsigned int have = 1;
-
-	while (have < count) {
-		unsigned int more = min(have, count - have);
-
-		clear &= clear >> more;
-		have += more;
-	}
-	return clear;
 }
 
 /* Bits of a word that are @offset above a multiple of @align */
@@ -127,31 +113,37 @@ static int first_set(const struct iommu_dma_chunk *chunk, unsigned int first,
 	return -1;
 }
 
-/* A run within one word, for a size and an alignment up to a word, or -1 */
-static int take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
-			unsigned int align, unsigned int offset,
-			unsigned int last)
+static bool claim_bits(struct iommu_dma_chunk *chunk, unsigned int first,
+		       unsigned int last)
 {
-	unsigned long starts, wanted = aligned_bits(align, offset);
-	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
-	unsigned int word, bit;
+	unsigned int begin = first / BITS_PER_LONG, word;
 
-	for (word = 0; word <= last / BITS_PER_LONG; word++) {
-		unsigned long old = READ_ONCE(chunk->map[word]);
-
-		do {
-			starts = runs(~old, count) & wanted;
-			if (!starts)
-				break;
-			bit = __ffs(starts);
-			if (word * BITS_PER_LONG + bit + count - 1 > last)
-				return -1;
-			if (try_cmpxchg_acquire(&chunk->map[word], &old,
-						old | bits << bit))
-				return word * BITS_PER_LONG + bit;
-		} while (1);
+	for (word = begin; word <= last / BITS_PER_LONG; word++) {
+		if (set_bits(&chunk->map[word], word_mask(word, first, last)))
+			continue;
+		while (word-- > begin)
+			iommu_dma_word_clear(&chunk->map[word],
+					     word_mask(word, first, last));
+		return false;
 	}
-	return -1;
+	return true;
+}
+
+/* Say that [first, last], which is the caller's, is joined to what follows */
+static void join(struct iommu_dma_chunk *chunk, unsigned int first,
+		 unsigned int last)
+{
+	unsigned int word = first / BITS_PER_LONG;
+
+	for (; word <= last / BITS_PER_LONG; word++) {
+		unsigned long mask = word_mask(word, first, last);
+
+		/* Nobody but the caller writes to a word that is all its own */
+		if (mask == ~0UL)
+			WRITE_ONCE(chunk->joined[word], mask);
+		else
+			iommu_dma_word_set(&chunk->joined[word], mask);
+	}
 }
 
 /* A run, not longer than a word, from one word into the next; or -1 */
@@ -169,7 +161,7 @@ static int take_across(struct iommu_dma_chunk *chunk, unsigned int count,
 		first = align_up(first, align, offset);
 		if (first >= border || first + count - 1 > last)
 			continue;
-		if (iommu_dma_chunk_claim(chunk, first, first + count - 1))
+		if (claim_bits(chunk, first, first + count - 1))
 			return first;
 	}
 	return -1;
@@ -186,10 +178,33 @@ static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
 		busy = last_set(chunk, first, first + count - 1);
 		if (busy >= 0)
 			first = align_up(busy + 1, align, offset);
-		else if (iommu_dma_chunk_claim(chunk, first, first + count - 1))
+		else if (claim_bits(chunk, first, first + count - 1))
 			return first;
 	}
 	return -1;
+}
+
+/**
+ * iommu_dma_chunk_open() - Make a chunk of granules of which none is taken
+ * @chunk: zeroed memory, or a chunk that has been claimed as a whole
+ * @base: first granule, a multiple of 512
+ *
+ * Others may look at the chunk as it was, and take from it as soon as it is open.
+ *
+ * Context: The lock of the zone is held.
+ */
+void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
+{
+	unsigned int word;
+
+	WRITE_ONCE(chunk->base, base);
+	WRITE_ONCE(chunk->from, 0);
+	WRITE_ONCE(chunk->to, IOMMU_DMA_CHUNK_GRANULES - 1);
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		WRITE_ONCE(chunk->joined[word], 0);
+	/* Pairs with taking: who gets granules also sees the above */
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		smp_store_release(&chunk->map[word], 0);
 }
 
 /**
@@ -198,13 +213,13 @@ static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
  * @want: the request, for 512 granules at most
  * @granule: set to the first granule on success
  *
- * Exact: a run that fits is found wherever it is. Takes a step of some ten
- * instructions for each of the chunk's 8 words (16 on 32 bits) and each border
- * between two, or, for a request of more than a word, at most one per granule of
- * the chunk. Where other CPUs take from the chunk at the same time, steps are
- * repeated, each time because another CPU has changed the word.
+ * Exact: a run that fits is found wherever it is. Takes the steps of
+ * iommu_dma_chunk_take_in_word() and one for each border between two words; or, for
+ * a request of more than a word, at most one per granule of the chunk. Where other
+ * CPUs take from the chunk at the same time, steps are repeated, each time because
+ * another CPU has changed the word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: Any context.
  * Return: true, or false if there is no such run.
  */
 bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
@@ -212,15 +227,16 @@ bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 {
 	unsigned int count = want->count, align = want->align;
 	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
+	u64 base = READ_ONCE(chunk->base);
 	int first;
 
-	if (want->limit < chunk->base)
+	if (want->limit < base)
 		return false;
-	if (want->limit - chunk->base < last)
-		last = want->limit - chunk->base;
+	if (want->limit - base < last)
+		last = want->limit - base;
 
 	if (want->align > IOMMU_DMA_CHUNK_GRANULES) {
-		u64 bit = (want->offset - chunk->base) & (want->align - 1);
+		u64 bit = (want->offset - base) & (want->align - 1);
 
 		/* No more than one place here has this alignment */
 		if (bit > last)
@@ -230,61 +246,97 @@ bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 	}
 
 	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
-		first = take_in_word(chunk, count, align, offset, last);
-		if (first < 0 && count > 1)
-			first = take_across(chunk, count, align, offset, last);
+		first = iommu_dma_chunk_take_in_word(
+			chunk, count, aligned_bits(align, offset), last);
+		if (first >= 0)
+			goto taken;
+		first = take_across(chunk, count, align, offset, last);
 	} else {
 		first = take_long(chunk, count, align, offset, last);
 	}
 	if (first < 0)
 		return false;
+	if (count > 1)
+		join(chunk, first, first + count - 2);
 
-	set_bit(first + count - 1, chunk->lasts);
-	*granule = chunk->base + first;
+taken:
+	/* It went away and came back as another one: where is not known */
+	if (READ_ONCE(chunk->base) != base) {
+		iommu_dma_chunk_give(chunk, first, count);
+		return false;
+	}
+	*granule = base + first;
 	return true;
 }
 
 /**
- * iommu_dma_chunk_claim() - Take given granules
+ * iommu_dma_chunk_take_all() - Take all granules of a chunk
+ * @chunk: the chunk
+ *
+ * As iommu_dma_chunk_take(), for a request of 512 granules without a limit. Takes
+ * two steps per word.
+ *
+ * Context: Any context.
+ * Return: true; false, and nothing is changed, if one of them is taken.
+ */
+bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
+{
+	unsigned int word;
+
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		if (cmpxchg_acquire(&chunk->map[word], 0, ~0UL))
+			goto overtaken;
+
+	/* All but the last one; nobody else writes there now */
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
+		WRITE_ONCE(chunk->joined[word], ~0UL);
+	WRITE_ONCE(chunk->joined[word], ~0UL >> 1);
+	return true;
+
+overtaken:
+	while (word--)
+		smp_store_release(&chunk->map[word], 0);
+	return false;
+}
+
+/**
+ * iommu_dma_chunk_claim() - Take given granules for good
  * @chunk: the chunk
  * @first: bit of the first granule
  * @last: bit of the last granule
  *
- * Takes a step per word.
+ * They cannot be given back. Takes two steps per word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: The lock of the zone is held.
  * Return: true; false, and nothing is changed, if one of them is taken.
  */
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 			   unsigned int last)
 {
-	unsigned int begin = first / BITS_PER_LONG, word;
-
-	for (word = begin; word <= last / BITS_PER_LONG; word++) {
-		if (set_bits(&chunk->map[word], word_mask(word, first, last)))
-			continue;
-		while (word-- > begin)
-			clear_bits(&chunk->map[word],
-				   word_mask(word, first, last));
+	if (!claim_bits(chunk, first, last))
 		return false;
-	}
+	join(chunk, first, last);
 	return true;
 }
 
-/* True for one caller, if exactly these granules were taken together */
-static bool disown(struct iommu_dma_chunk *chunk, unsigned int first,
+/* Was exactly this taken together? */
+static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 		   unsigned int last)
 {
-	unsigned int word = first / BITS_PER_LONG, end = last / BITS_PER_LONG;
+	for (unsigned int word = first / BITS_PER_LONG;
+	     word <= last / BITS_PER_LONG; word++) {
+		unsigned long mask = word_mask(word, first, last);
+		unsigned long joined = mask;
 
-	for (; word < end; word++)
-		if (READ_ONCE(chunk->lasts[word]) &
-		    word_mask(word, first, last))
+		if (word == last / BITS_PER_LONG)
+			joined &= ~BIT_MASK(last);
+		if ((READ_ONCE(chunk->joined[word]) & mask) != joined ||
+		    mask & ~READ_ONCE(chunk->map[word]))
 			return false;
-	if ((READ_ONCE(chunk->lasts[end]) & word_mask(end, first, last)) !=
-	    BIT_MASK(last))
-		return false;
-	return test_and_clear_bit(last, chunk->lasts);
+	}
+	return true;
 }
 
 /**
@@ -293,9 +345,9 @@ static bool disown(struct iommu_dma_chunk *chunk, unsigned int first,
  * @first: bit of the first granule
  * @count: granules, not beyond the end of the chunk
  *
- * Takes two steps per word.
+ * Takes three steps per word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: Any context.
  * Return: true; false, and nothing is changed, if these are not granules that were
  * taken together, and all of them.
  */
@@ -305,20 +357,64 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 	unsigned int last = first + count - 1, end = last / BITS_PER_LONG;
 	unsigned int word = first / BITS_PER_LONG;
 
-	if (!disown(chunk, first, last))
+	if (word == end)
+		return iommu_dma_chunk_give_in_word(chunk, first, count);
+
+	/* Of several who give back the same, the one who clears this may */
+	if (!is_run(chunk, first, last) ||
+	    !test_and_clear_bit(first, chunk->joined))
 		return false;
 
-	for (; word < end; word++) {
+	for (; word <= end; word++) {
 		unsigned long mask = word_mask(word, first, last);
 
 		/* Nobody but the caller writes to a word that is all its own */
-		if (mask == ~0UL)
+		if (mask == ~0UL) {
+			WRITE_ONCE(chunk->joined[word], 0);
 			smp_store_release(&chunk->map[word], 0);
-		else
-			clear_bits(&chunk->map[word], mask);
+		} else {
+			iommu_dma_word_clear(&chunk->joined[word],
+					     word == end ? mask >> 1 : mask);
+			iommu_dma_word_clear(&chunk->map[word], mask);
+		}
 	}
-	clear_bits(&chunk->map[end], word_mask(end, first, last));
+	/* Pairs with that in iommu_dma_zone_settle() */
+	smp_mb();
 	return true;
+}
+
+/**
+ * iommu_dma_chunk_give_all() - Give all granules of a chunk back
+ * @chunk: the chunk
+ *
+ * As iommu_dma_chunk_give(), for 512 granules. Takes three steps per word.
+ *
+ * Context: Any context.
+ * Return: true; false, and nothing is changed, if they were not taken together.
+ */
+bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
+{
+	unsigned long joined = ~0UL;
+	unsigned int word;
+
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
+		joined &= READ_ONCE(chunk->joined[word]);
+
+	/* Of several who give back the same, the one who clears this may */
+	if (!~joined && READ_ONCE(chunk->joined[word]) == ~0UL >> 1 &&
+	    cmpxchg_relaxed(&chunk->joined[word], ~0UL >> 1, 0) == ~0UL >> 1) {
+		unrolled_full
+		for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
+			WRITE_ONCE(chunk->joined[word], 0);
+		unrolled_full
+		for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+			smp_store_release(&chunk->map[word], 0);
+		/* Pairs with that in iommu_dma_zone_settle() */
+		smp_mb();
+		return true;
+	}
+	return false;
 }
 
 /**
@@ -327,20 +423,22 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
  * @first: bit of the first granule
  * @count: granules, not beyond the end of the chunk
  *
- * Takes two steps per word.
+ * Takes a step per word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: Any context.
  * Return: true; false if one of them is not taken.
  */
 bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 				unsigned int first, unsigned int count)
 {
-	unsigned int last = first + count - 1, word;
+	unsigned int last = first + count - 1;
 
-	for (word = first / BITS_PER_LONG; word <= last / BITS_PER_LONG; word++)
-		if (~READ_ONCE(chunk->map[word]) & word_mask(word, first, last))
+	for (unsigned int word = first / BITS_PER_LONG;
+	     word <= last / BITS_PER_LONG; word++)
+		if (word_mask(word, first, last) & ~READ_ONCE(chunk->map[word]))
 			return false;
-	disown(chunk, first, last);
+	if (is_run(chunk, first, last))
+		set_bit(last, chunk->joined);
 	return true;
 }
 
@@ -350,7 +448,7 @@ bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
  *
  * Takes a step per word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: Any context.
  * Return: granules, in one piece or not. May be out of date.
  */
 unsigned int iommu_dma_chunk_room(const struct iommu_dma_chunk *chunk)
@@ -368,7 +466,7 @@ unsigned int iommu_dma_chunk_room(const struct iommu_dma_chunk *chunk)
  *
  * Takes a step per word.
  *
- * Context: Any context. The chunk cannot be freed meanwhile.
+ * Context: Any context.
  * Return: true or false. May be out of date.
  */
 bool iommu_dma_chunk_empty(const struct iommu_dma_chunk *chunk)

@@ -13,7 +13,7 @@
 #include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/list.h>
-#include <linux/rcupdate.h>
+#include <linux/unroll.h>
 
 #include "region.h"
 
@@ -34,8 +34,8 @@ enum iommu_dma_chunk_state {
 /**
  * struct iommu_dma_chunk - 512 granules with a map of their own
  * @map: a bit per granule, set if it cannot be taken
- * @lasts: a bit per granule, set if it is the last one that was taken together. Who
- *	   clears it has given all of them back
+ * @joined: a bit per granule, set if it was taken together with the next one; and
+ *	    for all granules that cannot be given back
  * @base: granule of bit 0, a multiple of 512
  * @from: first bit that is the chunk's own; those below are set for good
  * @to: last bit that is the chunk's own; those above are set for good
@@ -44,16 +44,15 @@ enum iommu_dma_chunk_state {
  * @class: which requests the chunk is for
  * @kept: granules that were reserved when the chunk was there already, or NULL
  * @region: the chunk's place in its zone
- * @list: in iommu_dma_zone::ready
- * @rcu: others may look at the chunk for a while after it is gone
+ * @list: in iommu_dma_zone::ready or in iommu_dma_zone::unused
  *
- * @map and @lasts are written by any CPU, without a lock, with atomic operations.
- * All else is written under the lock of the zone; @from to @state are read without
+ * @map and @joined are written by any CPU, without a lock, with atomic operations.
+ * All else is written under the lock of the zone; @base to @state are read without
  * it as well.
  */
 struct iommu_dma_chunk {
 	unsigned long map[IOMMU_DMA_CHUNK_WORDS];
-	unsigned long lasts[IOMMU_DMA_CHUNK_WORDS];
+	unsigned long joined[IOMMU_DMA_CHUNK_WORDS];
 	u64 base;
 	u16 from;
 	u16 to;
@@ -63,17 +62,128 @@ struct iommu_dma_chunk {
 	unsigned long *kept;
 	struct iommu_dma_region *region;
 	struct list_head list;
-	struct rcu_head rcu;
 } ____cacheline_aligned;
+
+/*
+ * What most mappings need is inline: granules that lie in one word of the map.
+ * chunk.c says what the operations mean for other CPUs.
+ */
+
+/* Bits of @clear that start a run of @count bits, all in the word */
+static inline unsigned long iommu_dma_word_runs(unsigned long clear,
+						unsigned int count)
+{
+	unsigned int have = 1;
+
+	while (have < count) {
+		unsigned int more = min(have, count - have);
+
+		clear &= clear >> more;
+		have += more;
+	}
+	return clear;
+}
+
+/* Clear the bits of @mask in @word. True if all were set. A full barrier. */
+static inline bool iommu_dma_word_clear(unsigned long *word, unsigned long mask)
+{
+	unsigned long old =
+		atomic_long_fetch_andnot(mask, (atomic_long_t *)word);
+
+	return !(mask & ~old);
+}
+
+static inline void iommu_dma_word_set(unsigned long *word, unsigned long mask)
+{
+	atomic_long_or(mask, (atomic_long_t *)word);
+}
+
+/**
+ * iommu_dma_chunk_take_in_word() - Take granules that lie in one word
+ * @chunk: the chunk
+ * @count: granules, not more than a word has bits
+ * @starts: bits of each word where they may begin
+ * @last: last bit that may be taken
+ *
+ * Takes a step of some ten instructions for each of the chunk's 8 words, 16 on 32
+ * bits. Where other CPUs take from the chunk at the same time, steps are repeated,
+ * each time because another CPU has changed the word.
+ *
+ * Context: Any context.
+ * Return: bit of the first granule, or -1 if there is no such run.
+ */
+static __always_inline int
+iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
+			     unsigned long starts, unsigned int last)
+{
+	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
+
+	for (unsigned int word = 0; word <= last / BITS_PER_LONG; word++) {
+		unsigned long old = READ_ONCE(chunk->map[word]);
+
+		for (;;) {
+			unsigned long fit = starts;
+			unsigned int bit;
+
+			/* What is empty is quick, as is a single granule */
+			fit &= old ? iommu_dma_word_runs(~old, count) :
+				     ~0UL >> (count - 1);
+			if (!fit)
+				break;
+			bit = __ffs(fit);
+			if (word * BITS_PER_LONG + bit + count - 1 > last)
+				return -1;
+			if (!try_cmpxchg_acquire(&chunk->map[word], &old,
+						 old | bits << bit))
+				continue;
+			if (count > 1)
+				iommu_dma_word_set(&chunk->joined[word],
+						   bits >> 1 << bit);
+			return word * BITS_PER_LONG + bit;
+		}
+	}
+	return -1;
+}
+
+/**
+ * iommu_dma_chunk_give_in_word() - Give granules back that lie in one word
+ * @chunk: the chunk
+ * @first: bit of the first granule
+ * @count: granules; the last one is in the same word as the first
+ *
+ * Takes one step.
+ *
+ * Context: Any context.
+ * Return: true; false, and nothing is changed, if these are not granules that were
+ * taken together, and all of them.
+ */
+static __always_inline bool
+iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
+			     unsigned int count)
+{
+	unsigned int word = first / BITS_PER_LONG;
+	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
+	unsigned long mask = bits << (first % BITS_PER_LONG);
+	unsigned long joined = bits >> 1 << (first % BITS_PER_LONG);
+
+	if ((READ_ONCE(chunk->joined[word]) & mask) != joined)
+		return false;
+	if (count > 1 && !iommu_dma_word_clear(&chunk->joined[word], joined))
+		return false;
+	return iommu_dma_word_clear(&chunk->map[word], mask);
+}
 
 bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 			  const struct iommu_dma_want *want, u64 *granule);
 bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 			  unsigned int count);
+void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base);
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 			   unsigned int last);
 unsigned int iommu_dma_chunk_room(const struct iommu_dma_chunk *chunk);
 bool iommu_dma_chunk_empty(const struct iommu_dma_chunk *chunk);
+bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk);
+bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk);
 bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 				unsigned int first, unsigned int count);
 bool iommu_dma_chunk_ends(const struct iommu_dma_chunk *chunk,

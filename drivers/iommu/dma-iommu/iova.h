@@ -21,6 +21,8 @@
  * @high: what lies above
  * @granule: smallest page of the IOMMU in bytes; 0 until the space is set up
  * @shift: log2 of @granule
+ * @slots: of @low for who prefers 32 bits, and of @high for who does not; both those
+ *	   of the same zone if there is only one
  * @first: lowest IOVA that may be handed out
  * @last: highest IOVA that may be handed out
  * @quarantined: bytes that are never handed out again
@@ -30,6 +32,7 @@ struct iommu_dma_space {
 	struct iommu_dma_zone high;
 	size_t granule;
 	unsigned int shift;
+	struct iommu_dma_slots __percpu *slots[2];
 	dma_addr_t first;
 	dma_addr_t last;
 	atomic_long_t quarantined;
@@ -42,7 +45,8 @@ struct iommu_dma_space {
  * @offset: the start is this much above a multiple of @align: bytes, a multiple of
  *	    the granule, less than @align
  * @limit: highest address that the device can use, inclusive
- * @prefer_32bit: stay below 4 GiB while there is room
+ * @prefer_32bit: stay below 4 GiB while there is room. Not needed, but quicker, for
+ *		  a @limit that is below
  */
 struct iommu_dma_request {
 	size_t size;

@@ -13,7 +13,7 @@
  * looks for a chunk looks at the slots of one other CPU in passing.
  *
  * A chunk goes away by having all its granules claimed by who removes it: who still
- * looks at it finds no room. It is freed after a grace period of RCU.
+ * looks at it finds no room.
  *
  * Bounds. "log n" is that of region.c.
  *
@@ -28,7 +28,7 @@ static void remove_chunk(struct iommu_dma_zone *zone,
 {
 	__xa_erase(&zone->chunks, iommu_dma_index_of(chunk->base));
 	iommu_dma_regions_give(&zone->regions, chunk->region);
-	kfree_rcu(chunk, rcu);
+	list_add(&chunk->list, &zone->unused);
 }
 
 /**
@@ -82,17 +82,25 @@ void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 /**
  * iommu_dma_zone_unsettled() - Has a chunk that is in no slot changed enough?
  * @chunk: the chunk, of which something has been given back
+ * @bit: a bit of that
  *
- * Takes two steps per word of the chunk's map.
+ * Takes two steps per word of the chunk's map, or seldom more than one: that word
+ * has to have its share of the room that is looked for.
  *
- * Context: Any context, without the lock of the zone. The chunk cannot be freed
- * meanwhile.
+ * Context: Any context, without the lock of the zone.
  * Return: true if iommu_dma_zone_settle() has to look at it.
  */
-bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk)
+bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
+			      unsigned int bit)
 {
+	const unsigned int share = IOMMU_DMA_READY_ROOM / IOMMU_DMA_CHUNK_WORDS;
+	unsigned long word = READ_ONCE(chunk->map[bit / BITS_PER_LONG]);
+
 	switch (READ_ONCE(chunk->state)) {
 	case IOMMU_DMA_CHUNK_ROOM:
+		if (chunk->to - chunk->from == IOMMU_DMA_CHUNK_GRANULES - 1 &&
+		    hweight_long(~word) < share)
+			return false;
 		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
 		       iommu_dma_chunk_empty(chunk);
 	case IOMMU_DMA_CHUNK_READY:
@@ -102,12 +110,34 @@ bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk)
 	}
 }
 
+/**
+ * iommu_dma_zone_settle_at() - Settle the chunk that a granule is part of
+ * @zone: the zone
+ * @granule: a granule of the zone
+ *
+ * Does nothing if there is no chunk, or not one without users.
+ *
+ * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
+ *
+ * Context: Any context. Takes the lock of the zone.
+ */
+void iommu_dma_zone_settle_at(struct iommu_dma_zone *zone, u64 granule)
+{
+	struct iommu_dma_chunk *chunk;
+	unsigned long flags;
+
+	xa_lock_irqsave(&zone->chunks, flags);
+	chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
+	if (chunk && !chunk->users)
+		iommu_dma_zone_settle(zone, chunk);
+	xa_unlock_irqrestore(&zone->chunks, flags);
+}
+
 /* Let a CPU allocate from @chunk, or from none, in place of what it has */
 static void set_slot(struct iommu_dma_zone *zone, struct iommu_dma_slots *slots,
 		     unsigned int class, struct iommu_dma_chunk *chunk)
 {
-	struct iommu_dma_chunk *old = rcu_dereference_protected(
-		slots->chunk[class], lockdep_is_held(&zone->chunks.xa_lock));
+	struct iommu_dma_chunk *old = slots->chunk[class];
 
 	if (old == chunk)
 		return;
@@ -120,7 +150,8 @@ static void set_slot(struct iommu_dma_zone *zone, struct iommu_dma_slots *slots,
 		__xa_set_mark(&zone->chunks, iommu_dma_index_of(chunk->base),
 			      IOMMU_DMA_CHUNK_HAS_ROOM);
 	}
-	rcu_assign_pointer(slots->chunk[class], chunk);
+	/* Pairs with READ_ONCE() in iommu_dma_slots_chunk() */
+	smp_store_release(&slots->chunk[class], chunk);
 	if (old) {
 		WRITE_ONCE(old->users, old->users - 1);
 		if (!old->users)
@@ -141,10 +172,8 @@ void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu)
 {
 	struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
 
-	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class ++) {
-		struct iommu_dma_chunk *chunk = rcu_dereference_protected(
-			slots->chunk[class],
-			lockdep_is_held(&zone->chunks.xa_lock));
+	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++) {
+		struct iommu_dma_chunk *chunk = slots->chunk[class];
 
 		if (chunk && (!cpu_online(cpu) || iommu_dma_chunk_empty(chunk)))
 			set_slot(zone, slots, class, NULL);

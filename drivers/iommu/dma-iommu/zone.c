@@ -16,8 +16,7 @@
  * allocations; "a chunk's steps" are those of iommu_dma_chunk_take(), 512 at most.
  *
  * Locks: the xa_lock of iommu_dma_zone::chunks, innermost, safe with interrupts off.
- * Never those of two zones. Chunks are looked at under RCU: with preemption off, which
- * is cheaper than rcu_read_lock().
+ * Never those of two zones.
  */
 
 #include "zone.h"
@@ -36,7 +35,7 @@ static bool fits_chunk(const struct iommu_dma_want *want)
 static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
 {
 	unsigned int to = READ_ONCE(chunk->to);
-	u64 bit = first - chunk->base;
+	u64 bit = first - READ_ONCE(chunk->base);
 
 	return bit <= to && bit >= READ_ONCE(chunk->from) &&
 	       count - 1 <= to - bit;
@@ -45,11 +44,9 @@ static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
 static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
 			   const struct iommu_dma_want *want, u64 *granule)
 {
-	struct iommu_dma_chunk *chunk;
+	struct iommu_dma_chunk *chunk =
+		iommu_dma_slots_chunk(zone->slots, class);
 
-	/* Also keeps the chunk from being freed */
-	guard(preempt)();
-	chunk = rcu_dereference_sched(this_cpu_ptr(zone->slots)->chunk[class]);
 	return chunk && iommu_dma_chunk_take(chunk, want, granule);
 }
 
@@ -87,14 +84,7 @@ static int take_from_new(struct iommu_dma_zone *zone,
 
 	if (!iommu_dma_regions_find(&zone->regions, &whole, &place))
 		return -ENOSPC;
-
-	chunk->base = place.first;
-	chunk->from = 0;
-	chunk->to = IOMMU_DMA_CHUNK_GRANULES - 1;
-	chunk->class = iommu_dma_class_of(want->count);
-	/* Before others see it, and sure to succeed, see fits_chunk() */
-	iommu_dma_chunk_take(chunk, want, granule);
-	ret = xa_err(__xa_store(&zone->chunks, iommu_dma_index_of(chunk->base),
+	ret = xa_err(__xa_store(&zone->chunks, iommu_dma_index_of(place.first),
 				chunk, IOMMU_DMA_NODE_GFP));
 	if (ret)
 		return ret;
@@ -102,8 +92,13 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	chunk->region = iommu_dma_regions_take(&zone->regions, &place,
 					       IOMMU_DMA_CHUNK_GRANULES,
 					       IOMMU_DMA_REGION_CHUNK, spares);
+	chunk->class = iommu_dma_class_of(want->count);
+	iommu_dma_chunk_open(chunk, place.first);
+	/* Others may have been quicker, if it was another chunk before */
+	if (!iommu_dma_chunk_take(chunk, want, granule))
+		ret = -EAGAIN;
 	iommu_dma_zone_use(zone, chunk->class, chunk);
-	return 0;
+	return ret;
 }
 
 static int take_region(struct iommu_dma_zone *zone,
@@ -120,11 +115,25 @@ static int take_region(struct iommu_dma_zone *zone,
 	return 0;
 }
 
+/* A chunk that has gone away, or @fresh */
+static struct iommu_dma_chunk *unused_chunk(struct iommu_dma_zone *zone,
+					    struct iommu_dma_chunk **fresh)
+{
+	struct iommu_dma_chunk *chunk = list_first_entry_or_null(
+		&zone->unused, struct iommu_dma_chunk, list);
+
+	if (chunk)
+		list_del(&chunk->list);
+	else
+		swap(chunk, *fresh);
+	return chunk;
+}
+
 /* A new chunk, or a region of its own */
 static int take_from_regions(struct iommu_dma_zone *zone,
 			     const struct iommu_dma_want *want, u64 *granule)
 {
-	struct iommu_dma_chunk *chunk = NULL;
+	struct iommu_dma_chunk *fresh = NULL, *chunk = NULL;
 	struct iommu_dma_spares spares = {};
 	unsigned long flags;
 	int ret;
@@ -134,26 +143,27 @@ static int take_from_regions(struct iommu_dma_zone *zone,
 		return -ENOSPC;
 
 	ret = iommu_dma_spares_fill(&spares, IOMMU_DMA_NODE_GFP);
-	if (!ret && fits_chunk(want)) {
-		chunk = kzalloc_obj(*chunk, IOMMU_DMA_NODE_GFP);
-		if (!chunk)
-			ret = -ENOMEM;
-	}
 	if (ret)
 		goto out;
+	if (fits_chunk(want) && list_empty(&zone->unused))
+		fresh = kzalloc_obj(*fresh, IOMMU_DMA_NODE_GFP);
 
 	ret = -ENOSPC;
 	xa_lock_irqsave(&zone->chunks, flags);
 	iommu_dma_zone_adopt(zone);
-	if (chunk)
-		ret = take_from_new(zone, chunk, want, &spares, granule);
-	if (!ret)
-		chunk = NULL;
-	else if (ret == -ENOSPC)
+	if (fits_chunk(want)) {
+		chunk = unused_chunk(zone, &fresh);
+		ret = chunk ? take_from_new(zone, chunk, want, &spares,
+					    granule) :
+			      -ENOMEM;
+	}
+	if (chunk && ret && ret != -EAGAIN)
+		list_add(&chunk->list, &zone->unused);
+	if (ret == -ENOSPC)
 		ret = take_region(zone, want, &spares, granule);
 	xa_unlock_irqrestore(&zone->chunks, flags);
 out:
-	kfree(chunk);
+	kfree(fresh);
 	iommu_dma_spares_free(&spares);
 	return ret;
 }
@@ -174,6 +184,7 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 	xa_init_flags(&zone->chunks, XA_FLAGS_LOCK_IRQ);
 	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class ++)
 		INIT_LIST_HEAD(&zone->ready[class]);
+	INIT_LIST_HEAD(&zone->unused);
 
 	if (last < first) {
 		zone->regions.first = U64_MAX;
@@ -201,13 +212,15 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
  */
 void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
 {
-	struct iommu_dma_chunk *chunk;
+	struct iommu_dma_chunk *chunk, *next;
 	unsigned long index;
 
 	xa_for_each(&zone->chunks, index, chunk) {
 		bitmap_free(chunk->kept);
 		kfree(chunk);
 	}
+	list_for_each_entry_safe(chunk, next, &zone->unused, list)
+		kfree(chunk);
 	xa_destroy(&zone->chunks);
 	iommu_dma_regions_destroy(&zone->regions);
 	free_percpu(zone->slots);
@@ -220,7 +233,7 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
  * @want: the request
  * @granule: set to the first granule on success
  *
- * Takes a chunk's steps if the chunk of this CPU has room, with preemption off,
+ * Takes a chunk's steps if the chunk of this CPU has room,
  * else (READY_TRIES + 1) times as many and 80 log n, with interrupts off. Once per
  * 128 granules at most a CPU has to look for another chunk.
  *
@@ -254,7 +267,7 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 	return take_from_regions(zone, want, granule);
 }
 
-/* The chunk that these granules are in, or NULL. Preemption is off. */
+/* The chunk that these granules are in, or NULL */
 static struct iommu_dma_chunk *find_chunk(struct iommu_dma_zone *zone,
 					  u64 first, u64 count)
 {
@@ -263,25 +276,12 @@ static struct iommu_dma_chunk *find_chunk(struct iommu_dma_zone *zone,
 	if (count > IOMMU_DMA_CHUNK_GRANULES)
 		return NULL;
 
-	chunk = rcu_dereference_sched(
-		this_cpu_ptr(zone->slots)->chunk[iommu_dma_class_of(count)]);
+	chunk = iommu_dma_slots_chunk(zone->slots, iommu_dma_class_of(count));
 	if (chunk && contains(chunk, first, count))
 		return chunk;
 
 	chunk = xa_load(&zone->chunks, iommu_dma_index_of(first));
 	return chunk && contains(chunk, first, count) ? chunk : NULL;
-}
-
-static void settle_at(struct iommu_dma_zone *zone, u64 granule)
-{
-	struct iommu_dma_chunk *chunk;
-	unsigned long flags;
-
-	xa_lock_irqsave(&zone->chunks, flags);
-	chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
-	if (chunk && !chunk->users)
-		iommu_dma_zone_settle(zone, chunk);
-	xa_unlock_irqrestore(&zone->chunks, flags);
 }
 
 /* The region that was taken for these granules, or NULL */
@@ -316,10 +316,10 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
  * @first: first granule
  * @count: granules, at least 1
  *
- * Takes the steps of iommu_dma_chunk_give(), with preemption off. Once when a chunk
- * without users gets room, once when it has plenty, and when it is empty, 8 log n
- * are taken with interrupts off; and so they are for a region of its own. Needs no
- * memory.
+ * Takes the steps of iommu_dma_chunk_give(), and of xa_load() if it is not a chunk of this CPU.
+ * Once when a chunk without users gets room, once when it has plenty, and when it is
+ * empty, 8 log n are taken with interrupts off; and so they are for a region of its
+ * own. Needs no memory.
  *
  * Context: Any context. May take the lock of the zone.
  * Return: true; false, and nothing is changed, if these are not granules that were
@@ -327,24 +327,19 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
  */
 bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 {
-	struct iommu_dma_chunk *chunk;
-	bool given = false, late = false;
-
-	/* Also keeps the chunk from being freed */
-	preempt_disable();
-	chunk = find_chunk(zone, first, count);
-	if (chunk) {
-		given = iommu_dma_chunk_give(chunk, first - chunk->base, count);
-		late = given && !READ_ONCE(chunk->users) &&
-		       iommu_dma_zone_unsettled(chunk);
-	}
-	preempt_enable();
+	struct iommu_dma_chunk *chunk = find_chunk(zone, first, count);
 
 	if (!chunk)
 		return free_region(zone, first, count);
-	if (late)
-		settle_at(zone, first);
-	return given;
+	if (!iommu_dma_chunk_give(chunk, first % IOMMU_DMA_CHUNK_GRANULES,
+				  count))
+		return false;
+
+	/* From here on, it may go away, and come back as another one */
+	if (!READ_ONCE(chunk->users) &&
+	    iommu_dma_zone_unsettled(chunk, first % IOMMU_DMA_CHUNK_GRANULES))
+		iommu_dma_zone_settle_at(zone, first);
+	return true;
 }
 
 /**
@@ -361,19 +356,14 @@ bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 			       u64 count)
 {
+	struct iommu_dma_chunk *chunk = find_chunk(zone, first, count);
 	struct iommu_dma_region *region;
-	struct iommu_dma_chunk *chunk;
 	unsigned long flags;
-	bool taken = false;
+	bool taken;
 
-	preempt_disable();
-	chunk = find_chunk(zone, first, count);
 	if (chunk)
-		taken = iommu_dma_chunk_quarantine(chunk, first - chunk->base,
-						   count);
-	preempt_enable();
-	if (chunk)
-		return taken;
+		return iommu_dma_chunk_quarantine(
+			chunk, first % IOMMU_DMA_CHUNK_GRANULES, count);
 
 	xa_lock_irqsave(&zone->chunks, flags);
 	region = iommu_dma_regions_at(&zone->regions, first);

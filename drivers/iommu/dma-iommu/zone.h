@@ -12,7 +12,6 @@
 #include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/xarray.h>
 
 #include "chunk.h"
@@ -37,7 +36,7 @@
  * Written under the lock of the zone, by any CPU. Read without it.
  */
 struct iommu_dma_slots {
-	struct iommu_dma_chunk __rcu *chunk[IOMMU_DMA_CLASSES];
+	struct iommu_dma_chunk *chunk[IOMMU_DMA_CLASSES];
 };
 
 /**
@@ -46,6 +45,8 @@ struct iommu_dma_slots {
  *	    room. Its lock is the lock of the zone: it protects all that is here
  * @regions: what is free and what is taken, chunks as a whole
  * @ready: chunks without users that are worth a CPU's while, by class
+ * @unused: chunks that have gone away, for the next ones. They are freed with the
+ *	    zone, see chunk.c
  * @slots: the chunks that CPUs allocate from
  * @next_cpu: the CPU that is looked at next, if it is dead
  *
@@ -56,6 +57,7 @@ struct iommu_dma_zone {
 	struct xarray chunks;
 	struct iommu_dma_regions regions;
 	struct list_head ready[IOMMU_DMA_CLASSES];
+	struct list_head unused;
 	struct iommu_dma_slots __percpu *slots;
 	unsigned int next_cpu;
 };
@@ -70,14 +72,28 @@ static inline unsigned long iommu_dma_index_of(u64 granule)
 	return granule >> IOMMU_DMA_CHUNK_ORDER;
 }
 
+/*
+ * The chunk that this CPU allocates from. The task may move to another CPU at any
+ * time: all may use any chunk.
+ */
+static inline struct iommu_dma_chunk *
+iommu_dma_slots_chunk(const struct iommu_dma_slots __percpu *slots,
+		      unsigned int class)
+{
+	/* Pairs with smp_store_release() in set_slot() */
+	return READ_ONCE(raw_cpu_ptr(slots)->chunk[class]);
+}
+
 /* owner.c */
 void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 			   struct iommu_dma_chunk *chunk);
-bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk);
+bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
+			      unsigned int bit);
 void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu);
 void iommu_dma_zone_adopt(struct iommu_dma_zone *zone);
 void iommu_dma_zone_use(struct iommu_dma_zone *zone, unsigned int class,
 			struct iommu_dma_chunk *chunk);
+void iommu_dma_zone_settle_at(struct iommu_dma_zone *zone, u64 granule);
 
 /* scarce.c */
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,

@@ -319,7 +319,7 @@ static void test_adoption(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, atomic_read(&storm->wrong), 0);
 
 	slots = per_cpu_ptr(storm->space->high.slots, cpu);
-	KUNIT_EXPECT_TRUE(test, rcu_access_pointer(slots->chunk[0]));
+	KUNIT_EXPECT_TRUE(test, slots->chunk[0]);
 	KUNIT_ASSERT_EQ(test, remove_cpu(cpu), 0);
 
 	/* A CPU is looked at per chunk that is looked for */
@@ -327,7 +327,7 @@ static void test_adoption(struct kunit *test)
 		KUNIT_ASSERT_EQ(test,
 				iommu_dma_space_alloc(storm->space, &request,
 						      &iova), 0);
-	KUNIT_EXPECT_FALSE(test, rcu_access_pointer(slots->chunk[0]));
+	KUNIT_EXPECT_FALSE(test, slots->chunk[0]);
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 }
 

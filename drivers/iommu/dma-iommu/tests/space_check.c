@@ -61,7 +61,7 @@ static const char *check_region(const struct iommu_dma_region *region)
 
 	if (region->last < region->first)
 		return "a region ends before it begins";
-	if (region->kind > IOMMU_DMA_REGION_RESERVED)
+	if (region->kind > IOMMU_DMA_REGION_QUARANTINED)
 		return "a region is of no known kind";
 	if (region->kind == IOMMU_DMA_REGION_FREE)
 		order = dumb_order(region->first, region->last);
@@ -103,7 +103,8 @@ static void count_region(const struct iommu_dma_region *region,
 	census->bytes += sizeof(*region);
 	if (region->kind == IOMMU_DMA_REGION_FREE)
 		census->free += count;
-	else if (region->kind == IOMMU_DMA_REGION_USED)
+	else if (region->kind == IOMMU_DMA_REGION_USED ||
+		 region->kind == IOMMU_DMA_REGION_QUARANTINED)
 		census->used += count;
 	else if (region->kind == IOMMU_DMA_REGION_RESERVED)
 		census->reserved += count;
@@ -112,9 +113,9 @@ static void count_region(const struct iommu_dma_region *region,
 /* Red-black trees are not higher than 2 log2(n + 1) */
 static bool too_deep(unsigned int depth, unsigned long count)
 {
-	u64 square = ((u64)count + 1) * ((u64)count + 1);
+	u64 more = count + 1ULL;
 
-	return depth >= BITS_PER_TYPE(u64) || 1ULL << depth > square;
+	return depth >= BITS_PER_LONG_LONG || 1ULL << depth > more * more;
 }
 
 static const char *check_regions(const struct iommu_dma_regions *regions,
@@ -171,7 +172,12 @@ static const char *check_map(const struct iommu_dma_chunk *chunk,
 		bool own = bit >= chunk->from && bit <= chunk->to;
 		bool kept = chunk->kept && bit_is_set(chunk->kept, bit);
 		bool taken = bit_is_set(chunk->map, bit);
+		bool joined = bit_is_set(chunk->joined, bit);
 
+		if (joined && !taken)
+			return "a granule that is not taken is joined to another";
+		if (!joined && (kept || !own))
+			return "nobody's granule could be given back";
 		if (kept && !taken)
 			return "a chunk has lost a reserved granule";
 		if (kept && !own)
@@ -209,7 +215,7 @@ static unsigned int slots_with(struct iommu_dma_zone *zone,
 		struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
 
 		for (class = 0; class < IOMMU_DMA_CLASSES; class++)
-			count += rcu_access_pointer(slots->chunk[class]) ==
+			count += slots->chunk[class] ==
 				 chunk;
 	}
 	return count;
@@ -303,7 +309,7 @@ static const char *check_slots(struct iommu_dma_zone *zone)
 
 		for (class = 0; class < IOMMU_DMA_CLASSES; class++) {
 			const struct iommu_dma_chunk *chunk =
-				rcu_access_pointer(slots->chunk[class]);
+				slots->chunk[class];
 
 			if (chunk && !is_in_index(zone, chunk))
 				return "a CPU's slot has a chunk that is gone";
