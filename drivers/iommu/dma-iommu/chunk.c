@@ -321,6 +321,14 @@ bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 	return true;
 }
 
+/* Is this granule joined to the one below? All is that cannot be given back. */
+static bool is_joined(const struct iommu_dma_chunk *chunk, unsigned int bit)
+{
+	return bit > READ_ONCE(chunk->from) &&
+	       test_bit(bit - 1, chunk->joined) &&
+	       !(chunk->kept && test_bit(bit - 1, chunk->kept));
+}
+
 /* Was exactly this taken together? */
 static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 		   unsigned int last)
@@ -336,7 +344,7 @@ static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 		    mask & ~READ_ONCE(chunk->map[word]))
 			return false;
 	}
-	return true;
+	return !is_joined(chunk, first);
 }
 
 /**
@@ -357,12 +365,12 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 	unsigned int last = first + count - 1, end = last / BITS_PER_LONG;
 	unsigned int word = first / BITS_PER_LONG;
 
-	if (word == end)
-		return iommu_dma_chunk_give_in_word(chunk, first, count);
-
-	/* Of several who give back the same, the one who clears this may */
-	if (!is_run(chunk, first, last) ||
-	    !test_and_clear_bit(first, chunk->joined))
+	if (!is_run(chunk, first, last))
+		return false;
+	/* Of several who give back the same, the one who clears a bit may */
+	if (count == 1)
+		return iommu_dma_word_clear(&chunk->map[word], BIT_MASK(first));
+	if (!test_and_clear_bit(first, chunk->joined))
 		return false;
 
 	for (; word <= end; word++) {
@@ -372,11 +380,12 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 		if (mask == ~0UL) {
 			WRITE_ONCE(chunk->joined[word], 0);
 			smp_store_release(&chunk->map[word], 0);
-		} else {
-			iommu_dma_word_clear(&chunk->joined[word],
-					     word == end ? mask >> 1 : mask);
-			iommu_dma_word_clear(&chunk->map[word], mask);
+			continue;
 		}
+		iommu_dma_word_clear(&chunk->joined[word],
+				     word == end ? mask & ~BIT_MASK(last) :
+						   mask);
+		iommu_dma_word_clear(&chunk->map[word], mask);
 	}
 	/* Pairs with that in iommu_dma_zone_settle() */
 	smp_mb();

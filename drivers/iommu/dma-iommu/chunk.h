@@ -155,7 +155,8 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
  *
  * Context: Any context.
  * Return: true; false, and nothing is changed, if these are not granules that were
- * taken together, and all of them.
+ * taken together, and all of them; or if what is below cannot be given back, which
+ * iommu_dma_chunk_give() copes with.
  */
 static __always_inline bool
 iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
@@ -166,7 +167,8 @@ iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
 	unsigned long mask = bits << (first % BITS_PER_LONG);
 	unsigned long joined = bits >> 1 << (first % BITS_PER_LONG);
 
-	if ((READ_ONCE(chunk->joined[word]) & mask) != joined)
+	/* Nor may it be joined to what is below */
+	if ((READ_ONCE(chunk->joined[word]) & (mask | mask >> 1)) != joined)
 		return false;
 	if (count > 1 && !iommu_dma_word_clear(&chunk->joined[word], joined))
 		return false;

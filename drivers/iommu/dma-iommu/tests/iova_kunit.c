@@ -509,10 +509,19 @@ static void test_wrong_frees(struct kunit *test)
 				   iommu_dma_space_free(space, SZ_4G * 8, size));
 		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, NO_LIMIT -
 							      SZ_4K + 1, size));
-		if (counts[i] > 1)
+		for (size_t part = SZ_4K; part < size; part += SZ_4K) {
 			KUNIT_EXPECT_FALSE(test,
 					   iommu_dma_space_free(space, iova,
-								size - SZ_4K));
+								part));
+			KUNIT_EXPECT_FALSE(test,
+					   iommu_dma_space_free(space,
+								iova + part,
+								size - part));
+			KUNIT_EXPECT_FALSE(test,
+					   iommu_dma_space_free(space,
+								iova + part,
+								SZ_4K));
+		}
 		KUNIT_EXPECT_EQ(test, used(test, space), all);
 
 		give(test, space, iova, size);
