@@ -8,6 +8,7 @@ export LINUX MODE V
 help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
 	@echo 'make test       KUnit under QEMU, the x86_64 build, and the tests of the lab'
+	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
 	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
 	@echo 'make tree       the patched kernel tree, in out/tree'
 	@echo 'make clean      remove what was built; downloads and the base stay'
@@ -23,6 +24,10 @@ test:
 	@lab/need x86 qemu
 	@lab/test
 
+bench-iova:
+	@lab/need build qemu
+	@lab/bench-iova
+
 check:
 	@lab/need check
 	@lab/check
@@ -33,9 +38,9 @@ tree:
 	@echo 'The tree is out/tree. Build it outside of itself: make -C out/tree O=DIR ...'
 
 clean:
-	@rm -rf out/build out/kunit out/run out/log out/check
+	@rm -rf out/build out/kunit out/run out/log out/check out/bench
 
 distclean:
 	@rm -rf out
 
-.PHONY: help run test check tree clean distclean
+.PHONY: help run test bench-iova check tree clean distclean

@@ -62,16 +62,6 @@ static bool set_bits(unsigned long *word, unsigned long mask)
 	return true;
 }
 
-/* Bits of a word that are @offset above a multiple of @align */
-static unsigned long aligned_bits(unsigned int align, unsigned int offset)
-{
-	if (align == 1)
-		return ~0UL;
-	if (align == BITS_PER_LONG)
-		return 1UL << offset;
-	return (~0UL / ((1UL << align) - 1)) << offset;
-}
-
 /* The lowest bit from @bit on that is @offset above a multiple of @align */
 static unsigned int align_up(unsigned int bit, unsigned int align,
 			     unsigned int offset)
@@ -247,7 +237,7 @@ bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 
 	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
 		first = iommu_dma_chunk_take_in_word(
-			chunk, count, aligned_bits(align, offset), last);
+			chunk, count, iommu_dma_word_starts(align, offset), last);
 		if (first >= 0)
 			goto taken;
 		first = take_across(chunk, count, align, offset, last);
@@ -282,11 +272,14 @@ taken:
 bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 {
 	unsigned int word;
+	unsigned long old;
 
 	unrolled_full
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
-		if (cmpxchg_acquire(&chunk->map[word], 0, ~0UL))
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
+		old = xchg_acquire(&chunk->map[word], ~0UL);
+		if (old)
 			goto overtaken;
+	}
 
 	/* All but the last one; nobody else writes there now */
 	unrolled_full
@@ -296,6 +289,7 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 	return true;
 
 overtaken:
+	iommu_dma_word_clear(&chunk->map[word], ~old);
 	while (word--)
 		smp_store_release(&chunk->map[word], 0);
 	return false;

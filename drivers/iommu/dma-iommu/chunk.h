@@ -84,6 +84,17 @@ static inline unsigned long iommu_dma_word_runs(unsigned long clear,
 	return clear;
 }
 
+/* Bits of a word that are @offset above a multiple of @align, both up to a word */
+static inline unsigned long iommu_dma_word_starts(unsigned int align,
+						  unsigned int offset)
+{
+	if (align == 1)
+		return ~0UL;
+	if (align == BITS_PER_LONG)
+		return 1UL << offset;
+	return (~0UL / ((1UL << align) - 1)) << offset;
+}
+
 /* Clear the bits of @mask in @word. True if all were set. A full barrier. */
 static inline bool iommu_dma_word_clear(unsigned long *word, unsigned long mask)
 {
@@ -116,30 +127,35 @@ static __always_inline int
 iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 			     unsigned long starts, unsigned int last)
 {
+	unsigned long *end = &chunk->map[last / BITS_PER_LONG];
 	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
 
-	for (unsigned int word = 0; word <= last / BITS_PER_LONG; word++) {
-		unsigned long old = READ_ONCE(chunk->map[word]);
+	for (unsigned long *word = chunk->map; word <= end; word++) {
+		unsigned long old = READ_ONCE(*word);
 
 		for (;;) {
+			unsigned int base = (word - chunk->map) * BITS_PER_LONG;
 			unsigned long fit = starts;
 			unsigned int bit;
 
-			/* What is empty is quick, as is a single granule */
-			fit &= old ? iommu_dma_word_runs(~old, count) :
-				     ~0UL >> (count - 1);
+			/* What is empty or full is quick */
+			if (!old)
+				fit &= ~0UL >> (count - 1);
+			else if (!~old)
+				break;
+			else
+				fit &= iommu_dma_word_runs(~old, count);
 			if (!fit)
 				break;
 			bit = __ffs(fit);
-			if (word * BITS_PER_LONG + bit + count - 1 > last)
+			if (base + bit + count - 1 > last)
 				return -1;
-			if (!try_cmpxchg_acquire(&chunk->map[word], &old,
-						 old | bits << bit))
+			if (!try_cmpxchg_acquire(word, &old, old | bits << bit))
 				continue;
 			if (count > 1)
-				iommu_dma_word_set(&chunk->joined[word],
+				iommu_dma_word_set(&chunk->joined[word - chunk->map],
 						   bits >> 1 << bit);
-			return word * BITS_PER_LONG + bit;
+			return base + bit;
 		}
 	}
 	return -1;

@@ -207,9 +207,8 @@ static int alloc_scarce(struct iommu_dma_zone *zone,
 	return ret;
 }
 
-static noinline int alloc_any(struct iommu_dma_space *space,
-			      const struct iommu_dma_request *request,
-			      dma_addr_t *iova)
+static int alloc_any(struct iommu_dma_space *space,
+		     const struct iommu_dma_request *request, dma_addr_t *iova)
 {
 	struct iommu_dma_zone *zone = &space->low, *other = NULL;
 	struct iommu_dma_want want;
@@ -238,103 +237,40 @@ static noinline int alloc_any(struct iommu_dma_space *space,
 	return 0;
 }
 
-/* The chunk of this CPU lies, or reaches, beyond the limit of the request */
-static noinline int alloc_elsewhere(struct iommu_dma_space *space,
-				    const struct iommu_dma_request *request,
-				    dma_addr_t taken, dma_addr_t *iova)
+/* A whole chunk, if that of this CPU is empty and lies below the limit */
+static bool take_all(struct iommu_dma_space *space,
+		     const struct iommu_dma_request *request, dma_addr_t *iova)
 {
-	iommu_dma_space_free(space, taken, request->size);
-	return alloc_any(space, request, iova);
-}
+	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
+		space, request->prefer_32bit, IOMMU_DMA_CHUNK_GRANULES);
 
-/* What was taken keeps the chunk where it is: only now its limit can be looked at */
-static __always_inline int taken(struct iommu_dma_space *space,
-				 const struct iommu_dma_request *request,
-				 const struct iommu_dma_chunk *chunk,
-				 unsigned int bit, dma_addr_t *iova)
-{
-	dma_addr_t first = (dma_addr_t)(READ_ONCE(chunk->base) + bit)
-			   << space->shift;
-
-	if (unlikely(first + (request->size - 1) > request->limit))
-		return alloc_elsewhere(space, request, first, iova);
-	*iova = first;
-	return 0;
-}
-
-static __always_inline int take_in_word(struct iommu_dma_space *space,
-					const struct iommu_dma_request *request,
-					unsigned int count, dma_addr_t *iova)
-{
-	struct iommu_dma_chunk *chunk = iommu_dma_slots_chunk(
-		space->slots[request->prefer_32bit],
-		iommu_dma_class_of(count));
-	int bit;
-
-	if (!chunk)
-		return alloc_any(space, request, iova);
-	bit = iommu_dma_chunk_take_in_word(chunk, count, ~0UL,
-					   IOMMU_DMA_CHUNK_GRANULES - 1);
-	if (bit < 0)
-		return alloc_any(space, request, iova);
-	return taken(space, request, chunk, bit, iova);
-}
-
-static noinline int take_all(struct iommu_dma_space *space,
-			     const struct iommu_dma_request *request,
-			     dma_addr_t *iova)
-{
-	struct iommu_dma_chunk *chunk = iommu_dma_slots_chunk(
-		space->slots[request->prefer_32bit],
-		iommu_dma_class_of(IOMMU_DMA_CHUNK_GRANULES));
-
-	if (!chunk || !iommu_dma_chunk_take_all(chunk))
-		return alloc_any(space, request, iova);
-	return taken(space, request, chunk, 0, iova);
+	if (request->size >> space->shift != IOMMU_DMA_CHUNK_GRANULES ||
+	    request->align > request->size || request->offset || !chunk ||
+	    !iommu_dma_chunk_take_all(chunk))
+		return false;
+	return iommu_dma_space_taken(space, request, chunk, 0, iova);
 }
 
 /**
- * iommu_dma_space_alloc() - Find room for a mapping
+ * iommu_dma_space_alloc_any() - Find room for a mapping that is not the usual one
  * @space: the space
  * @request: what is asked
  * @iova: set on success
  *
- * Looks above 4 GiB first, or below if that is preferred, and at both before it
- * looks harder in either. The order depends on the request and on what is free
- * now, never on what went before.
- *
- * Takes the steps of iommu_dma_zone_alloc(), at most twice, if they find
- * something; else those of iommu_dma_zone_alloc_scarce() as well.
+ * What iommu_dma_space_alloc() is, when there is no room at once.
  *
  * Context: Any context. Takes the locks of the zones.
- * Return: 0, or
- * * -EINVAL	- the request is empty or not whole granules, its alignment not a
- *		  power of two, or its offset not below that. A retry does not
- *		  help.
- * * -ENOSPC	- there is no room below the limit. A retry may help when other
- *		  mappings of the domain have gone.
- * * -ENOMEM	- out of memory. A retry may help.
+ * Return: as iommu_dma_space_alloc().
  */
-int iommu_dma_space_alloc(struct iommu_dma_space *space,
-			  const struct iommu_dma_request *request,
-			  dma_addr_t *iova)
+int iommu_dma_space_alloc_any(struct iommu_dma_space *space,
+			      const struct iommu_dma_request *request,
+			      dma_addr_t *iova)
 {
-	/* Parts of a granule end up on top, and are far too many */
-	u64 count = ror64(request->size, space->shift);
-
-	/* What most mappings are first, if there is room where this CPU looks */
-	if (request->align > space->granule && count != IOMMU_DMA_CHUNK_GRANULES)
-		return alloc_any(space, request, iova);
-	if (count == 1)
-		return take_in_word(space, request, 1, iova);
-	if (count - 1 < BITS_PER_LONG)
-		return take_in_word(space, request, count, iova);
-	if (count == IOMMU_DMA_CHUNK_GRANULES && !request->offset &&
-	    request->align <= request->size)
-		return take_all(space, request, iova);
+	if (take_all(space, request, iova))
+		return 0;
 	return alloc_any(space, request, iova);
 }
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc);
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_alloc_any);
 
 /* Whole granules of the space, and in one zone as all that is handed out */
 static bool in_space(const struct iommu_dma_space *space, dma_addr_t iova,
@@ -345,88 +281,59 @@ static bool in_space(const struct iommu_dma_space *space, dma_addr_t iova,
 	       size - 1 <= space->last - iova;
 }
 
-static noinline bool free_any(struct iommu_dma_space *space, dma_addr_t iova,
-			      size_t size)
+static bool give_all(struct iommu_dma_space *space, dma_addr_t iova, size_t size)
 {
-	u64 granule = iova >> space->shift;
+	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
+		space, iova <= U32_MAX, IOMMU_DMA_CHUNK_GRANULES);
 
-	return in_space(space, iova, size) &&
-	       iommu_dma_zone_free(zone_of(space, granule), granule,
-				   size >> space->shift);
-}
-
-/* The chunk has been taken out of the slot meanwhile */
-static noinline bool given_late(struct iommu_dma_space *space, u64 granule)
-{
-	iommu_dma_zone_settle_at(zone_of(space, granule), granule);
-	return true;
-}
-
-static __always_inline bool give_in_word(struct iommu_dma_space *space,
-					 dma_addr_t iova, size_t size,
-					 unsigned int count)
-{
-	struct iommu_dma_chunk *chunk = iommu_dma_slots_chunk(
-		space->slots[iova <= U32_MAX], iommu_dma_class_of(count));
-	/* Parts of a granule end up on top, and are in no chunk */
-	u64 granule = ror64(iova, space->shift), bit;
-
-	if (!chunk)
-		return free_any(space, iova, size);
-	bit = granule - READ_ONCE(chunk->base);
-	if (bit >= IOMMU_DMA_CHUNK_GRANULES ||
-	    bit % BITS_PER_LONG + count > BITS_PER_LONG ||
-	    !iommu_dma_chunk_give_in_word(chunk, bit, count))
-		return free_any(space, iova, size);
-	if (unlikely(!READ_ONCE(chunk->users)))
-		return given_late(space, granule);
-	return true;
-}
-
-static noinline bool give_all(struct iommu_dma_space *space, dma_addr_t iova,
-			      size_t size)
-{
-	struct iommu_dma_chunk *chunk = iommu_dma_slots_chunk(
-		space->slots[iova <= U32_MAX],
-		iommu_dma_class_of(IOMMU_DMA_CHUNK_GRANULES));
-	u64 granule = ror64(iova, space->shift);
-
-	if (!chunk || granule != READ_ONCE(chunk->base) ||
+	if (size >> space->shift != IOMMU_DMA_CHUNK_GRANULES || !chunk ||
+	    iova >> space->shift != READ_ONCE(chunk->base) ||
 	    !iommu_dma_chunk_give_all(chunk))
-		return free_any(space, iova, size);
+		return false;
 	if (unlikely(!READ_ONCE(chunk->users)))
-		return given_late(space, granule);
+		iommu_dma_space_settle(space, iova);
 	return true;
 }
 
 /**
- * iommu_dma_space_free() - Give room back
+ * iommu_dma_space_free_any() - Give room back that is not where most is
  * @space: the space
  * @iova: as from iommu_dma_space_alloc()
  * @size: as in the request
  *
- * Nothing may be mapped there, nor be left in an IOTLB. Needs no memory. Takes the
- * steps of iommu_dma_zone_free().
- *
  * Context: Any context. May take the lock of a zone.
- * Return: true; false, and nothing is changed, if that is not what was allocated
- * there.
+ * Return: as iommu_dma_space_free().
  */
-bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
-			  size_t size)
+bool iommu_dma_space_free_any(struct iommu_dma_space *space, dma_addr_t iova,
+			      size_t size)
 {
-	u64 count = ror64(size, space->shift);
+	u64 granule = iova >> space->shift;
 
-	/* What most mappings are first, if they are from where this CPU looks */
-	if (count == 1)
-		return give_in_word(space, iova, size, 1);
-	if (count - 1 < BITS_PER_LONG)
-		return give_in_word(space, iova, size, count);
-	if (count == IOMMU_DMA_CHUNK_GRANULES)
-		return give_all(space, iova, size);
-	return free_any(space, iova, size);
+	if (!in_space(space, iova, size))
+		return false;
+	if (give_all(space, iova, size))
+		return true;
+	return iommu_dma_zone_free(zone_of(space, granule), granule,
+				   size >> space->shift);
 }
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free);
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free_any);
+
+/**
+ * iommu_dma_space_settle() - See to a chunk that was taken out of its slot
+ * @space: the space
+ * @iova: an address in the chunk, in which something was given back meanwhile
+ *
+ * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
+ *
+ * Context: Any context. Takes the lock of a zone.
+ */
+void iommu_dma_space_settle(struct iommu_dma_space *space, dma_addr_t iova)
+{
+	u64 granule = iova >> space->shift;
+
+	iommu_dma_zone_settle_at(zone_of(space, granule), granule);
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_settle);
 
 /**
  * iommu_dma_space_quarantine() - Never hand a range out again

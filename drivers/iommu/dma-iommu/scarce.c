@@ -8,7 +8,7 @@
  *   1. any chunk that has room, whoever allocates from it; it is shared from then on
  *   2. the regions of empty chunks, taken away from the CPUs that have them
  *   3. all regions, one by one
- *   4. the free ends of chunks, which become regions, and 3 again
+ *   4. the free ends of chunks, which become regions where that helps, and 3 again
  *
  * Principle: everything that is free is found, and in bounded steps. Between two of
  * them interrupts are let in, if the caller has them on.
@@ -93,29 +93,118 @@ static void trim(struct iommu_dma_zone *zone, struct iommu_dma_chunk *chunk,
 		iommu_dma_zone_settle(zone, chunk);
 }
 
-static int trim_all(struct iommu_dma_zone *zone, u64 limit)
+static int trim_at(struct iommu_dma_zone *zone, u64 granule)
 {
 	struct iommu_dma_spares spares = {};
 	struct iommu_dma_chunk *chunk;
-	unsigned long index, flags;
+	unsigned long flags;
 	int ret;
 
-	for (index = 0;; index++) {
-		ret = iommu_dma_spares_fill(&spares, IOMMU_DMA_NODE_GFP);
-		if (ret)
-			break;
+	ret = iommu_dma_spares_fill(&spares, IOMMU_DMA_NODE_GFP);
+	if (!ret) {
 		xa_lock_irqsave(&zone->chunks, flags);
-		chunk = xa_find(&zone->chunks, &index,
-				iommu_dma_index_of(limit),
-				IOMMU_DMA_CHUNK_HAS_ROOM);
+		chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
 		if (chunk)
 			trim(zone, chunk, &spares);
 		xa_unlock_irqrestore(&zone->chunks, flags);
-		if (!chunk)
-			break;
 	}
 	iommu_dma_spares_free(&spares);
 	return ret;
+}
+
+/**
+ * struct run - Free granules that follow each other, across regions
+ * @next: granule to go on with
+ * @length: how many are free below @next
+ * @below: a granule of the chunk that the first of them are in, if @in_chunk
+ * @in_chunk: the first of them are the free end of a chunk
+ */
+struct run {
+	u64 next;
+	u64 length;
+	u64 below;
+	bool in_chunk;
+};
+
+/*
+ * Go on by a region. True if what is free up to there, in regions and in the ends
+ * of chunks, is at least @count: chunks at @run->below and, if @above is set, where
+ * the region begins.
+ */
+static bool extend(struct iommu_dma_zone *zone, struct run *run, u64 count,
+		   bool *above)
+{
+	struct iommu_dma_region *region =
+		iommu_dma_regions_at(&zone->regions, run->next);
+	struct iommu_dma_chunk *chunk;
+	unsigned int from, to;
+	u64 before = run->length;
+
+	run->next = region->last + 1;
+	*above = false;
+	if (region->kind == IOMMU_DMA_REGION_FREE) {
+		run->length += region->last - region->first + 1;
+		return run->in_chunk && run->length >= count;
+	}
+	run->length = 0;
+	if (region->kind != IOMMU_DMA_REGION_CHUNK)
+		return false;
+
+	chunk = xa_load(&zone->chunks, iommu_dma_index_of(region->first));
+	if (!iommu_dma_chunk_ends(chunk, &from, &to))
+		return false;
+	if (from > chunk->from && before + (from - chunk->from) >= count) {
+		*above = true;
+		return true;
+	}
+	run->length = chunk->to - to;
+	run->below = region->first;
+	run->in_chunk = true;
+	return false;
+}
+
+/*
+ * What fits neither in a chunk nor in a region may fit where the free end of a chunk
+ * meets that of the next one, or a region. Make regions of such ends.
+ */
+static int trim_around(struct iommu_dma_zone *zone,
+		       const struct iommu_dma_want *want)
+{
+	u64 last = min(want->limit, zone->regions.last);
+	struct run run = { .next = zone->regions.first };
+	unsigned long flags;
+	unsigned int steps;
+	bool found, above;
+	u64 at;
+	int ret = 0;
+
+	while (!ret && run.next <= last) {
+		found = false;
+		xa_lock_irqsave(&zone->chunks, flags);
+		for (steps = 0; steps < SCARCE_STEPS && run.next <= last &&
+				!found; steps++) {
+			at = run.next;
+			found = extend(zone, &run, want->count, &above);
+		}
+		xa_unlock_irqrestore(&zone->chunks, flags);
+		if (!found)
+			continue;
+
+		if (run.in_chunk)
+			ret = trim_at(zone, run.below);
+		if (!ret && above)
+			ret = trim_at(zone, at);
+		run.length = 0;
+		run.in_chunk = false;
+	}
+	return ret;
+}
+
+/* Does it lie in one chunk wherever it lies, by its alignment? */
+static bool never_across(const struct iommu_dma_want *want)
+{
+	return want->align <= IOMMU_DMA_CHUNK_GRANULES &&
+	       want->offset + want->count <= want->align;
 }
 
 /* Take a region, wherever there is one that is large enough */
@@ -160,9 +249,10 @@ out:
  * For what iommu_dma_zone_alloc() has not found. What nobody gives back or takes
  * meanwhile, and is large enough, is found.
  *
- * Takes up to a chunk's steps and 20 log n for each chunk that has room, 2 log n
- * for each free region, and some for each CPU. Of these, those for three chunks,
- * or for SCARCE_STEPS regions, are done with interrupts off at a time.
+ * Takes up to a chunk's steps for each chunk that has room, those of
+ * iommu_dma_zone_clear_slots() for each CPU, and 6 log n for each region; the free
+ * ends of a chunk that are worth it take 20 log n. Of these, those for one CPU, one
+ * chunk, or SCARCE_STEPS regions are done with interrupts off at a time.
  *
  * Context: Any context. Takes the lock of the zone, many times.
  * Return: 0, or
@@ -182,10 +272,10 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 
 	give_back_empty(zone);
 	ret = search_regions(zone, want, granule);
-	if (ret != -ENOSPC)
+	if (ret != -ENOSPC || never_across(want))
 		return ret;
 
-	ret = trim_all(zone, want->limit);
+	ret = trim_around(zone, want);
 	if (ret)
 		return ret;
 	return search_regions(zone, want, granule);

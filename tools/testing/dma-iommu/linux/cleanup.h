@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <linux/compiler.h>
+#include "../../../../include/linux/cleanup.h"

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __SHIM_PERCPU_H
+#define __SHIM_PERCPU_H
+
+#include "../shim.h"
+
+#define alloc_percpu(type) shim_alloc_percpu(sizeof(type))
+#define free_percpu(p) shim_free(p)
+
+#define per_cpu_ptr(p, cpu) \
+	((typeof(p))((char *)(p) + (cpu) * SHIM_PERCPU_STRIDE))
+#define raw_cpu_ptr(p) per_cpu_ptr(p, shim_cpu())
+#define this_cpu_ptr(p)						\
+({								\
+	if (shim_may_sleep())					\
+		shim_die("this CPU may be another one soon");	\
+	raw_cpu_ptr(p);						\
+})
+
+#endif /* __SHIM_PERCPU_H */

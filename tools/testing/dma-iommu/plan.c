@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random scatterlists, laid out by a plan.
+ *
+ * What the plan says is checked without doing it again: each byte of the list, in
+ * order, has to be where its segment says that it is, and no segment may be what
+ * the device cannot do.
+ *
+ * Usage: plan [--seed N] [--steps N]
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../../drivers/iommu/dma-iommu/sg.h"
+#include "world.h"
+
+#define ENTRIES 24
+
+static struct iommu_dma_shape shape;
+static struct scatterlist list[ENTRIES + 1];
+static struct iommu_dma_run runs[ENTRIES];
+static unsigned int run_count;
+
+static void pick_list(struct source *source, unsigned int count)
+{
+	phys_addr_t next = SZ_64K;
+
+	shape = (struct iommu_dma_shape){
+		.granule = SZ_4K << 2 * pick(source, 3),
+		.boundary = ULONG_MAX,
+		.max_seg = 1 + pick(source, pick(source, 2) ? SZ_1M : UINT_MAX),
+	};
+	if (pick(source, 3))
+		shape.boundary = (1UL << (10 + pick(source, 23))) - 1;
+
+	for (unsigned int i = 0; i < count; i++) {
+		/* Often what follows the one before it in memory, too */
+		if (pick(source, 2))
+			next = pick(source, 1ULL << 40);
+		if (!pick(source, 3))
+			next &= ~(phys_addr_t)(shape.granule - 1);
+		list[i] = (struct scatterlist){
+			.phys = next,
+			.length = pick(source, 1 + (1U << pick(source, 20))),
+			.dma_length = 123,
+			.dma_address = 456,
+		};
+		if (!pick(source, 4))
+			list[i].length &= ~(shape.granule - 1);
+		next += list[i].length;
+	}
+}
+
+/* Where the memory is that a device finds at @offset of the range */
+static phys_addr_t lookup(size_t offset, size_t *left)
+{
+	for (unsigned int i = 0; i < run_count; i++)
+		if (offset >= runs[i].offset &&
+		    offset - runs[i].offset < runs[i].size) {
+			*left = runs[i].offset + runs[i].size - offset;
+			return runs[i].phys + (offset - runs[i].offset);
+		}
+	shim_die("nothing is mapped at %zx", offset);
+}
+
+static void check_entry(const struct scatterlist *sg, size_t offset)
+{
+	size_t left;
+
+	for (unsigned int done = 0; done < sg->length; done += left) {
+		if (lookup(offset + done, &left) != sg->phys + done)
+			shim_die("other memory is mapped at %zx",
+				 offset + done);
+		if (left > sg->length - done)
+			left = sg->length - done;
+	}
+}
+
+static void check_runs(const struct iommu_dma_plan *plan)
+{
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+	size_t end = 0;
+
+	run_count = 0;
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next(&walk, plan, &run)) {
+		if (run_count == ENTRIES || run.offset < end || !run.size ||
+		    (run.offset | run.phys | run.size) & (shape.granule - 1))
+			shim_die("a run is not what it should be");
+		end = run.offset + run.size;
+		runs[run_count++] = run;
+	}
+	if (end != plan->size)
+		shim_die("the runs end at %zx, not at %zx", end, plan->size);
+}
+
+static bool crosses(u64 first, u64 last)
+{
+	return first / 2 / (shape.boundary / 2 + 1) !=
+	       last / 2 / (shape.boundary / 2 + 1);
+}
+
+/* A segment of more than one entry, or whose only one could be elsewhere */
+static void check_segment(const struct scatterlist *segment,
+			  const struct scatterlist *sg, unsigned int entries)
+{
+	u64 last = segment->dma_address + segment->dma_length - 1;
+	u64 offset = sg->phys & (shape.granule - 1);
+
+	if (entries > 1 && segment->dma_length > shape.max_seg)
+		shim_die("a segment of %x bytes", segment->dma_length);
+	if (shape.boundary != ULONG_MAX && crosses(segment->dma_address, last) &&
+	    (entries > 1 || !crosses(offset, offset + sg->length - 1)))
+		shim_die("a segment leaves its block");
+}
+
+static void check_segments(unsigned int count, dma_addr_t iova, int segments)
+{
+	unsigned int entry = 0, done, entries;
+	const struct scatterlist *sg;
+
+	for (int i = 0; i < segments; i++) {
+		entries = 0;
+		for (done = 0; done < list[i].dma_length;) {
+			while (entry < count && !list[entry].length)
+				entry++;
+			if (entry == count)
+				shim_die("more was mapped than there is");
+			sg = &list[entry++];
+			check_entry(sg, list[i].dma_address - iova + done);
+			done += sg->length;
+			entries++;
+		}
+		if (!done || done != list[i].dma_length)
+			shim_die("a segment ends within an entry");
+		check_segment(&list[i], sg, entries);
+	}
+	for (; entry < count; entry++)
+		if (list[entry].length)
+			shim_die("less was mapped than there is");
+	for (entry = segments; entry < count; entry++)
+		if (list[entry].dma_length)
+			shim_die("there are more segments than was said");
+}
+
+/* What is unmapped is what was mapped */
+static void check_extents(unsigned int count, dma_addr_t iova)
+{
+	struct scatterlist *sg = list;
+	struct iommu_dma_extent extent;
+	int left = count;
+	size_t sum = 0;
+
+	while (iommu_dma_sg_next_extent(&sg, &left, shape.granule, &extent)) {
+		size_t there;
+
+		lookup(extent.iova - iova, &there);
+		lookup(extent.iova - iova + extent.size - 1, &there);
+		sum += extent.size;
+	}
+	for (unsigned int i = 0; i < run_count; i++)
+		sum -= runs[i].size;
+	if (sum)
+		shim_die("%zx bytes more are unmapped than were mapped", sum);
+}
+
+static void step(struct source *source)
+{
+	static struct scatterlist before[ENTRIES + 1];
+	unsigned int count = 1 + pick(source, ENTRIES);
+	struct iommu_dma_plan plan;
+	dma_addr_t iova;
+	u64 sum = 0;
+	int ret;
+
+	pick_list(source, count);
+	for (unsigned int i = 0; i < count; i++)
+		sum += list[i].length;
+
+	memcpy(before, list, sizeof(list));
+	ret = iommu_dma_plan_make(&plan, &shape, list, count);
+	if (ret != (sum ? 0 : -EINVAL))
+		shim_die("error %d", ret);
+	if (ret)
+		return;
+	if (plan.align < shape.granule || plan.align & (plan.align - 1))
+		shim_die("an alignment of %zx", plan.align);
+	check_runs(&plan);
+	if (memcmp(before, list, sizeof(list)))
+		shim_die("the list was written to before all was certain");
+
+	iova = pick(source, 1000) * plan.align;
+	ret = iommu_dma_plan_write(&plan, iova);
+	if (ret < 1 || ret > (int)count)
+		shim_die("%d segments", ret);
+	check_segments(count, iova, ret);
+	check_extents(count, iova);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long steps = 100000;
+	struct source source;
+	u64 seed = time(NULL);
+
+	for (int i = 1; i < argc; i++) {
+		if (i + 1 < argc && !strcmp(argv[i], "--seed"))
+			seed = strtoull(argv[++i], NULL, 0);
+		else if (i + 1 < argc && !strcmp(argv[i], "--steps"))
+			steps = strtoul(argv[++i], NULL, 0);
+		else
+			shim_die("usage: plan [--seed N] [--steps N]");
+	}
+	printf("plan --seed %llu --steps %lu\n", (ullong)seed, steps);
+	fflush(stdout);
+
+	source_random(&source, seed);
+	while (steps--)
+		step(&source);
+	return 0;
+}
