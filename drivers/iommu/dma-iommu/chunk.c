@@ -11,12 +11,13 @@
  * A run over several words is set word by word, upwards. Who finds a word changed
  * on the way clears what it has set and looks again.
  *
- * A second map says which granules were taken together with the next one. Who gives
+ * A second map says which granules were taken together with the one below. Who gives
  * a run back has to find it joined like that, and to be the one who clears it: so a
- * run is given back once and as a whole, or not at all. What is claimed, to be
- * reserved or because the chunk goes away, is joined to its end and beyond, which no
- * run is. A single granule, which is what most requests are for, is not joined to
- * anything, and costs nothing there.
+ * run is given back once and as a whole, or not at all. A single granule, which is
+ * what most requests are for, is not joined to anything, and costs nothing there.
+ *
+ * A third map says which granules are claimed, that is, taken for good: reserved,
+ * quarantined, handed to the regions, or all of them because the chunk goes away.
  *
  * The idea of CPUs with bit maps of their own below a shared structure is from
  * LLFree (Wrenger et al., USENIX ATC 2023).
@@ -103,25 +104,27 @@ static int first_set(const struct iommu_dma_chunk *chunk, unsigned int first,
 	return -1;
 }
 
+/* @held is set if some had to be held for a while, and others may have seen that */
 static bool claim_bits(struct iommu_dma_chunk *chunk, unsigned int first,
-		       unsigned int last)
+		       unsigned int last, bool *held)
 {
 	unsigned int begin = first / BITS_PER_LONG, word;
 
 	for (word = begin; word <= last / BITS_PER_LONG; word++) {
 		if (set_bits(&chunk->map[word], word_mask(word, first, last)))
 			continue;
-		while (word-- > begin)
+		while (word-- > begin) {
 			iommu_dma_word_clear(&chunk->map[word],
 					     word_mask(word, first, last));
+			*held = true;
+		}
 		return false;
 	}
 	return true;
 }
 
-/* Say that [first, last], which is the caller's, is joined to what follows */
-static void join(struct iommu_dma_chunk *chunk, unsigned int first,
-		 unsigned int last)
+/* Set [first, last], which is the caller's, in another map than chunk::map */
+static void set_range(unsigned long *map, unsigned int first, unsigned int last)
 {
 	unsigned int word = first / BITS_PER_LONG;
 
@@ -130,16 +133,28 @@ static void join(struct iommu_dma_chunk *chunk, unsigned int first,
 
 		/* Nobody but the caller writes to a word that is all its own */
 		if (mask == ~0UL)
-			WRITE_ONCE(chunk->joined[word], mask);
+			WRITE_ONCE(map[word], mask);
 		else
-			iommu_dma_word_set(&chunk->joined[word], mask);
+			iommu_dma_word_set(&map[word], mask);
 	}
+}
+
+/* Is one of [first, last] set? */
+static bool any_set(const unsigned long *map, unsigned int first,
+		    unsigned int last)
+{
+	unsigned int word = first / BITS_PER_LONG;
+
+	for (; word <= last / BITS_PER_LONG; word++)
+		if (READ_ONCE(map[word]) & word_mask(word, first, last))
+			return true;
+	return false;
 }
 
 /* A run, not longer than a word, from one word into the next; or -1 */
 static int take_across(struct iommu_dma_chunk *chunk, unsigned int count,
 		       unsigned int align, unsigned int offset,
-		       unsigned int last)
+		       unsigned int last, bool *held)
 {
 	unsigned int border;
 
@@ -151,7 +166,7 @@ static int take_across(struct iommu_dma_chunk *chunk, unsigned int count,
 		first = align_up(first, align, offset);
 		if (first >= border || first + count - 1 > last)
 			continue;
-		if (claim_bits(chunk, first, first + count - 1))
+		if (claim_bits(chunk, first, first + count - 1, held))
 			return first;
 	}
 	return -1;
@@ -159,7 +174,8 @@ static int take_across(struct iommu_dma_chunk *chunk, unsigned int count,
 
 /* A run of any length anywhere, or -1. Each step passes a bit that is set. */
 static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
-		     unsigned int align, unsigned int offset, unsigned int last)
+		     unsigned int align, unsigned int offset, unsigned int last,
+		     bool *held)
 {
 	unsigned int first = offset;
 	int busy;
@@ -168,7 +184,7 @@ static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
 		busy = last_set(chunk, first, first + count - 1);
 		if (busy >= 0)
 			first = align_up(busy + 1, align, offset);
-		else if (claim_bits(chunk, first, first + count - 1))
+		else if (claim_bits(chunk, first, first + count - 1, held))
 			return first;
 	}
 	return -1;
@@ -190,8 +206,11 @@ void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
 	WRITE_ONCE(chunk->base, base);
 	WRITE_ONCE(chunk->from, 0);
 	WRITE_ONCE(chunk->to, IOMMU_DMA_CHUNK_GRANULES - 1);
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
 		WRITE_ONCE(chunk->joined[word], 0);
+		WRITE_ONCE(chunk->claimed[word], 0);
+	}
+	WRITE_ONCE(chunk->plain, base);
 	/* Pairs with taking: who gets granules also sees the above */
 	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		smp_store_release(&chunk->map[word], 0);
@@ -210,18 +229,22 @@ void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
  * another CPU has changed the word.
  *
  * Context: Any context.
- * Return: true, or false if there is no such run.
+ * Return: 0, or
+ * * -ENOSPC	- there is no such run.
+ * * -EAGAIN	- the same, but some granules were held for a while. If the chunk has
+ *		  no users, iommu_dma_zone_recheck() has to look at it.
  */
-bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
-			  const struct iommu_dma_want *want, u64 *granule)
+int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
+			 const struct iommu_dma_want *want, u64 *granule)
 {
 	unsigned int count = want->count, align = want->align;
 	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
 	u64 base = READ_ONCE(chunk->base);
+	bool held = false;
 	int first;
 
 	if (want->limit < base)
-		return false;
+		return -ENOSPC;
 	if (want->limit - base < last)
 		last = want->limit - base;
 
@@ -230,7 +253,7 @@ bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 
 		/* No more than one place here has this alignment */
 		if (bit > last)
-			return false;
+			return -ENOSPC;
 		align = IOMMU_DMA_CHUNK_GRANULES;
 		offset = bit;
 	}
@@ -240,23 +263,24 @@ bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 			chunk, count, iommu_dma_word_starts(align, offset), last);
 		if (first >= 0)
 			goto taken;
-		first = take_across(chunk, count, align, offset, last);
+		first = take_across(chunk, count, align, offset, last,
+				    &held);
 	} else {
-		first = take_long(chunk, count, align, offset, last);
+		first = take_long(chunk, count, align, offset, last, &held);
 	}
 	if (first < 0)
-		return false;
+		return held ? -EAGAIN : -ENOSPC;
 	if (count > 1)
-		join(chunk, first, first + count - 2);
+		set_range(chunk->joined, first + 1, first + count - 1);
 
 taken:
 	/* It went away and came back as another one: where is not known */
 	if (READ_ONCE(chunk->base) != base) {
 		iommu_dma_chunk_give(chunk, first, count);
-		return false;
+		return -EAGAIN;
 	}
 	*granule = base + first;
-	return true;
+	return 0;
 }
 
 /**
@@ -281,11 +305,11 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 			goto overtaken;
 	}
 
-	/* All but the last one; nobody else writes there now */
+	/* All but the first one; nobody else writes there now */
+	WRITE_ONCE(chunk->joined[0], ~1UL);
 	unrolled_full
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		WRITE_ONCE(chunk->joined[word], ~0UL);
-	WRITE_ONCE(chunk->joined[word], ~0UL >> 1);
 	return true;
 
 overtaken:
@@ -309,21 +333,16 @@ overtaken:
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 			   unsigned int last)
 {
-	if (!claim_bits(chunk, first, last))
+	bool held;
+
+	if (!claim_bits(chunk, first, last, &held))
 		return false;
-	join(chunk, first, last);
+	WRITE_ONCE(chunk->plain, IOMMU_DMA_CHUNK_NOT_PLAIN);
+	set_range(chunk->claimed, first, last);
 	return true;
 }
 
-/* Is this granule joined to the one below? All is that cannot be given back. */
-static bool is_joined(const struct iommu_dma_chunk *chunk, unsigned int bit)
-{
-	return bit > READ_ONCE(chunk->from) &&
-	       test_bit(bit - 1, chunk->joined) &&
-	       !(chunk->kept && test_bit(bit - 1, chunk->kept));
-}
-
-/* Was exactly this taken together? */
+/* Was exactly this taken together, and is not claimed? */
 static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 		   unsigned int last)
 {
@@ -332,13 +351,18 @@ static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 		unsigned long mask = word_mask(word, first, last);
 		unsigned long joined = mask;
 
-		if (word == last / BITS_PER_LONG)
-			joined &= ~BIT_MASK(last);
+		if (word == first / BITS_PER_LONG)
+			joined &= ~BIT_MASK(first);
 		if ((READ_ONCE(chunk->joined[word]) & mask) != joined ||
 		    mask & ~READ_ONCE(chunk->map[word]))
 			return false;
 	}
-	return !is_joined(chunk, first);
+	if (any_set(chunk->claimed, first, last))
+		return false;
+	/* What is above may be joined from its start on if it is claimed */
+	return last == IOMMU_DMA_CHUNK_GRANULES - 1 ||
+	       !any_set(chunk->joined, last + 1, last + 1) ||
+	       any_set(chunk->claimed, last + 1, last + 1);
 }
 
 /**
@@ -364,7 +388,7 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 	/* Of several who give back the same, the one who clears a bit may */
 	if (count == 1)
 		return iommu_dma_word_clear(&chunk->map[word], BIT_MASK(first));
-	if (!test_and_clear_bit(first, chunk->joined))
+	if (!test_and_clear_bit(last, chunk->joined))
 		return false;
 
 	for (; word <= end; word++) {
@@ -376,9 +400,7 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 			smp_store_release(&chunk->map[word], 0);
 			continue;
 		}
-		iommu_dma_word_clear(&chunk->joined[word],
-				     word == end ? mask & ~BIT_MASK(last) :
-						   mask);
+		iommu_dma_word_clear(&chunk->joined[word], mask);
 		iommu_dma_word_clear(&chunk->map[word], mask);
 	}
 	/* Pairs with that in iommu_dma_zone_settle() */
@@ -401,23 +423,23 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
 	unsigned int word;
 
 	unrolled_full
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		joined &= READ_ONCE(chunk->joined[word]);
 
 	/* Of several who give back the same, the one who clears this may */
-	if (!~joined && READ_ONCE(chunk->joined[word]) == ~0UL >> 1 &&
-	    cmpxchg_relaxed(&chunk->joined[word], ~0UL >> 1, 0) == ~0UL >> 1) {
-		unrolled_full
-		for (word = 0; word < IOMMU_DMA_CHUNK_WORDS - 1; word++)
-			WRITE_ONCE(chunk->joined[word], 0);
-		unrolled_full
-		for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
-			smp_store_release(&chunk->map[word], 0);
-		/* Pairs with that in iommu_dma_zone_settle() */
-		smp_mb();
-		return true;
-	}
-	return false;
+	if (~joined || READ_ONCE(chunk->joined[0]) != ~1UL ||
+	    cmpxchg_relaxed(&chunk->joined[0], ~1UL, 0) != ~1UL)
+		return false;
+
+	unrolled_full
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		WRITE_ONCE(chunk->joined[word], 0);
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		smp_store_release(&chunk->map[word], 0);
+	/* Pairs with that in iommu_dma_zone_settle() */
+	smp_mb();
+	return true;
 }
 
 /**
@@ -429,7 +451,7 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
  * Takes a step per word.
  *
  * Context: Any context.
- * Return: true; false if one of them is not taken.
+ * Return: true; false if one of them is not taken, or claimed already.
  */
 bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 				unsigned int first, unsigned int count)
@@ -440,9 +462,47 @@ bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 	     word <= last / BITS_PER_LONG; word++)
 		if (word_mask(word, first, last) & ~READ_ONCE(chunk->map[word]))
 			return false;
-	if (is_run(chunk, first, last))
-		set_bit(last, chunk->joined);
+	if (any_set(chunk->claimed, first, last))
+		return false;
+	if (is_run(chunk, first, last)) {
+		WRITE_ONCE(chunk->plain, IOMMU_DMA_CHUNK_NOT_PLAIN);
+		set_range(chunk->claimed, first, last);
+		set_range(chunk->joined, first, last);
+	}
 	return true;
+}
+
+/**
+ * iommu_dma_chunk_retract() - Look again at what was given back too late
+ * @chunk: a chunk that was in no slot any more when it was given to
+ * @first: bit of the first granule
+ * @count: granules
+ *
+ * Who gives the same back as another may find all well when the chunk has gone. What
+ * has gone with it is taken again then.
+ *
+ * Context: The lock of the zone is held.
+ * Return: true if the granules were given back, false if the chunk is gone.
+ */
+bool iommu_dma_chunk_retract(struct iommu_dma_chunk *chunk, unsigned int first,
+			     unsigned int count)
+{
+	unsigned int last = first + count - 1;
+	bool given = true;
+
+	for (unsigned int word = first / BITS_PER_LONG;
+	     word <= last / BITS_PER_LONG; word++) {
+		unsigned long lost = word_mask(word, first, last) &
+				     READ_ONCE(chunk->claimed[word]) &
+				     ~READ_ONCE(chunk->map[word]);
+
+		/* What is claimed later is taken as well */
+		if (lost) {
+			iommu_dma_word_set(&chunk->map[word], lost);
+			given = false;
+		}
+	}
+	return given;
 }
 
 /**
@@ -486,15 +546,17 @@ bool iommu_dma_chunk_empty(const struct iommu_dma_chunk *chunk)
  *
  * Takes two steps per word.
  *
- * Context: Any context. The lock of the zone is held. May be out of date.
+ * Context: Any context. May be out of date without the lock of the zone.
  * Return: false if nothing is taken.
  */
 bool iommu_dma_chunk_ends(const struct iommu_dma_chunk *chunk,
 			  unsigned int *from, unsigned int *to)
 {
-	int lowest = first_set(chunk, chunk->from, chunk->to);
+	unsigned int first = READ_ONCE(chunk->from), last = READ_ONCE(chunk->to);
+	int lowest = first_set(chunk, first, last);
+	int highest = last_set(chunk, first, last);
 
 	*from = lowest;
-	*to = last_set(chunk, chunk->from, chunk->to);
-	return lowest >= 0 && *to <= chunk->to;
+	*to = highest;
+	return lowest >= 0 && highest >= 0;
 }

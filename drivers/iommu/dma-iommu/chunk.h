@@ -12,6 +12,7 @@
 #include <linux/bitops.h>
 #include <linux/cache.h>
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/unroll.h>
 
@@ -21,6 +22,9 @@
 #define IOMMU_DMA_CHUNK_GRANULES (1U << IOMMU_DMA_CHUNK_ORDER)
 #define IOMMU_DMA_CHUNK_WORDS (IOMMU_DMA_CHUNK_GRANULES / BITS_PER_LONG)
 
+/* iommu_dma_chunk::plain of a chunk that is not: far from all granules there are */
+#define IOMMU_DMA_CHUNK_NOT_PLAIN (1ULL << 63)
+
 /* What zone.c knows of a chunk that no CPU allocates from */
 enum iommu_dma_chunk_state {
 	/* Nothing, or that it is full: who gives back has to tell */
@@ -29,37 +33,41 @@ enum iommu_dma_chunk_state {
 	IOMMU_DMA_CHUNK_ROOM,
 	/* It has enough room to be worth a CPU's while, and is listed so */
 	IOMMU_DMA_CHUNK_READY,
+	/* It has gone away: only its memory is left */
+	IOMMU_DMA_CHUNK_GONE,
 };
 
 /**
  * struct iommu_dma_chunk - 512 granules with a map of their own
  * @map: a bit per granule, set if it cannot be taken
- * @joined: a bit per granule, set if it was taken together with the next one; and
- *	    for all granules that cannot be given back
+ * @joined: a bit per granule, set if it was taken together with the one below
+ * @claimed: a bit per granule, set if it is taken for good: reserved, quarantined, or
+ *	     not the chunk's own. What is quarantined is joined as well, from its start on
  * @base: granule of bit 0, a multiple of 512
+ * @plain: @base, if nothing is claimed; else a number that is far from all granules
  * @from: first bit that is the chunk's own; those below are set for good
  * @to: last bit that is the chunk's own; those above are set for good
  * @users: CPUs that allocate from the chunk
  * @state: enum iommu_dma_chunk_state, while there are no @users
  * @class: which requests the chunk is for
- * @kept: granules that were reserved when the chunk was there already, or NULL
  * @region: the chunk's place in its zone
  * @list: in iommu_dma_zone::ready or in iommu_dma_zone::unused
  *
- * @map and @joined are written by any CPU, without a lock, with atomic operations.
- * All else is written under the lock of the zone; @base to @state are read without
- * it as well.
+ * The maps are written by any CPU, without a lock, with atomic operations. All else
+ * is written under the lock of the zone, and @plain without it as well; @base to
+ * @state are read without it.
  */
 struct iommu_dma_chunk {
 	unsigned long map[IOMMU_DMA_CHUNK_WORDS];
 	unsigned long joined[IOMMU_DMA_CHUNK_WORDS];
+	unsigned long claimed[IOMMU_DMA_CHUNK_WORDS];
 	u64 base;
+	u64 plain;
 	u16 from;
 	u16 to;
 	unsigned int users;
 	u8 state;
 	u8 class;
-	unsigned long *kept;
 	struct iommu_dma_region *region;
 	struct list_head list;
 } ____cacheline_aligned;
@@ -154,7 +162,7 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 				continue;
 			if (count > 1)
 				iommu_dma_word_set(&chunk->joined[word - chunk->map],
-						   bits >> 1 << bit);
+						   (bits - 1) << bit);
 			return base + bit;
 		}
 	}
@@ -163,7 +171,7 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 
 /**
  * iommu_dma_chunk_give_in_word() - Give granules back that lie in one word
- * @chunk: the chunk
+ * @chunk: the chunk, of which nothing is claimed
  * @first: bit of the first granule
  * @count: granules; the last one is in the same word as the first
  *
@@ -171,8 +179,7 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
  *
  * Context: Any context.
  * Return: true; false, and nothing is changed, if these are not granules that were
- * taken together, and all of them; or if what is below cannot be given back, which
- * iommu_dma_chunk_give() copes with.
+ * taken together, and all of them.
  */
 static __always_inline bool
 iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
@@ -181,21 +188,26 @@ iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
 	unsigned int word = first / BITS_PER_LONG;
 	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
 	unsigned long mask = bits << (first % BITS_PER_LONG);
-	unsigned long joined = bits >> 1 << (first % BITS_PER_LONG);
+	unsigned long joined = (bits - 1) << (first % BITS_PER_LONG);
 
-	/* Nor may it be joined to what is below */
-	if ((READ_ONCE(chunk->joined[word]) & (mask | mask >> 1)) != joined)
+	/* What is above must not be joined to it, either */
+	if ((READ_ONCE(chunk->joined[word]) & (mask | mask << 1)) != joined)
+		return false;
+	if ((long)mask < 0 && word < IOMMU_DMA_CHUNK_WORDS - 1 &&
+	    READ_ONCE(chunk->joined[word + 1]) & 1)
 		return false;
 	if (count > 1 && !iommu_dma_word_clear(&chunk->joined[word], joined))
 		return false;
 	return iommu_dma_word_clear(&chunk->map[word], mask);
 }
 
-bool iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
-			  const struct iommu_dma_want *want, u64 *granule);
+int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
+			 const struct iommu_dma_want *want, u64 *granule);
 bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 			  unsigned int count);
 void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base);
+bool iommu_dma_chunk_retract(struct iommu_dma_chunk *chunk, unsigned int first,
+			     unsigned int count);
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 			   unsigned int last);
 unsigned int iommu_dma_chunk_room(const struct iommu_dma_chunk *chunk);

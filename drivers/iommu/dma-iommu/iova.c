@@ -180,16 +180,17 @@ static int to_want(const struct iommu_dma_space *space,
 {
 	size_t align = max(request->align, space->granule);
 
-	if (!request->size || !is_power_of_2(align) ||
-	    request->offset >= align ||
-	    (request->size | request->offset) & (space->granule - 1))
+	size_t offset = align > space->granule ? request->offset : 0;
+
+	if (!request->size || !is_power_of_2(align) || offset >= align ||
+	    (request->size | offset) & (space->granule - 1))
 		return -EINVAL;
 	if (request->limit < space->granule - 1)
 		return -ENOSPC;
 
 	want->count = request->size >> space->shift;
 	want->align = align >> space->shift;
-	want->offset = request->offset >> space->shift;
+	want->offset = offset >> space->shift;
 	want->limit = last_granule(space, min(request->limit, space->last));
 	return 0;
 }
@@ -244,10 +245,15 @@ static bool take_all(struct iommu_dma_space *space,
 	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
 		space, request->prefer_32bit, IOMMU_DMA_CHUNK_GRANULES);
 
-	if (request->size >> space->shift != IOMMU_DMA_CHUNK_GRANULES ||
-	    request->align > request->size || request->offset || !chunk ||
-	    !iommu_dma_chunk_take_all(chunk))
+	if (request->size != IOMMU_DMA_CHUNK_GRANULES << space->shift ||
+	    request->align > request->size || request->offset || !chunk)
 		return false;
+	if (!iommu_dma_chunk_take_all(chunk)) {
+		/* It may have looked fuller than it is for a while */
+		iommu_dma_zone_recheck(zone_of(space, READ_ONCE(chunk->base)),
+				       chunk);
+		return false;
+	}
 	return iommu_dma_space_taken(space, request, chunk, 0, iova);
 }
 
@@ -286,12 +292,13 @@ static bool give_all(struct iommu_dma_space *space, dma_addr_t iova, size_t size
 	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
 		space, iova <= U32_MAX, IOMMU_DMA_CHUNK_GRANULES);
 
-	if (size >> space->shift != IOMMU_DMA_CHUNK_GRANULES || !chunk ||
-	    iova >> space->shift != READ_ONCE(chunk->base) ||
+	if (size != IOMMU_DMA_CHUNK_GRANULES << space->shift || !chunk ||
+	    iova >> space->shift != READ_ONCE(chunk->plain) ||
 	    !iommu_dma_chunk_give_all(chunk))
 		return false;
 	if (unlikely(!READ_ONCE(chunk->users)))
-		iommu_dma_space_settle(space, iova);
+		return iommu_dma_space_settle(space, chunk, 0,
+					      IOMMU_DMA_CHUNK_GRANULES);
 	return true;
 }
 
@@ -321,17 +328,21 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free_any);
 /**
  * iommu_dma_space_settle() - See to a chunk that was taken out of its slot
  * @space: the space
- * @iova: an address in the chunk, in which something was given back meanwhile
+ * @chunk: the chunk
+ * @first: bit of the first granule that was given back meanwhile
+ * @count: granules
  *
  * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
  *
  * Context: Any context. Takes the lock of a zone.
+ * Return: as iommu_dma_zone_given().
  */
-void iommu_dma_space_settle(struct iommu_dma_space *space, dma_addr_t iova)
+bool iommu_dma_space_settle(struct iommu_dma_space *space,
+			    struct iommu_dma_chunk *chunk, unsigned int first,
+			    unsigned int count)
 {
-	u64 granule = iova >> space->shift;
-
-	iommu_dma_zone_settle_at(zone_of(space, granule), granule);
+	return iommu_dma_zone_given(zone_of(space, READ_ONCE(chunk->base)),
+				    chunk, first, count);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_settle);
 

@@ -42,8 +42,8 @@ struct iommu_dma_space {
  * struct iommu_dma_request - What is asked of an IOVA space
  * @size: bytes, a multiple of the granule
  * @align: a power of two, in bytes; 0 for none
- * @offset: the start is this much above a multiple of @align: bytes, a multiple of
- *	    the granule, less than @align
+ * @offset: the start is this much above a multiple of @align, if that is more than a
+ *	    granule: bytes, a multiple of the granule, less than @align
  * @limit: highest address that the device can use, inclusive
  * @prefer_32bit: stay below 4 GiB while there is room. Not needed, but quicker, for
  *		  a @limit that is below
@@ -68,7 +68,9 @@ int iommu_dma_space_alloc_any(struct iommu_dma_space *space,
 			      dma_addr_t *iova);
 bool iommu_dma_space_free_any(struct iommu_dma_space *space, dma_addr_t iova,
 			      size_t size);
-void iommu_dma_space_settle(struct iommu_dma_space *space, dma_addr_t iova);
+bool iommu_dma_space_settle(struct iommu_dma_space *space,
+			    struct iommu_dma_chunk *chunk, unsigned int first,
+			    unsigned int count);
 void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 				size_t size);
 
@@ -181,13 +183,13 @@ static __always_inline bool iommu_dma_space_give(struct iommu_dma_space *space,
 	if (unlikely(!chunk))
 		return false;
 	/* Parts of a granule end up on top, and are in no chunk */
-	bit = ror64(iova, space->shift) - READ_ONCE(chunk->base);
+	bit = ror64(iova, space->shift) - READ_ONCE(chunk->plain);
 	if (bit >= IOMMU_DMA_CHUNK_GRANULES ||
 	    bit % BITS_PER_LONG + count > BITS_PER_LONG ||
 	    !iommu_dma_chunk_give_in_word(chunk, bit, count))
 		return false;
 	if (unlikely(!READ_ONCE(chunk->users)))
-		iommu_dma_space_settle(space, iova);
+		return iommu_dma_space_settle(space, chunk, bit, count);
 	return true;
 }
 

@@ -28,6 +28,7 @@ static void remove_chunk(struct iommu_dma_zone *zone,
 {
 	__xa_erase(&zone->chunks, iommu_dma_index_of(chunk->base));
 	iommu_dma_regions_give(&zone->regions, chunk->region);
+	WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_GONE);
 	list_add(&chunk->list, &zone->unused);
 }
 
@@ -82,7 +83,8 @@ void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 /**
  * iommu_dma_zone_unsettled() - Has a chunk that is in no slot changed enough?
  * @chunk: the chunk, of which something has been given back
- * @bit: a bit of that
+ * @first: bit of the first granule of that
+ * @count: granules
  *
  * Takes two steps per word of the chunk's map, or seldom more than one: that word
  * has to have its share of the room that is looked for.
@@ -91,14 +93,16 @@ void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
  * Return: true if iommu_dma_zone_settle() has to look at it.
  */
 bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
-			      unsigned int bit)
+			      unsigned int first, unsigned int count)
 {
 	const unsigned int share = IOMMU_DMA_READY_ROOM / IOMMU_DMA_CHUNK_WORDS;
-	unsigned long word = READ_ONCE(chunk->map[bit / BITS_PER_LONG]);
+	unsigned int own = READ_ONCE(chunk->to) - READ_ONCE(chunk->from) + 1;
+	unsigned long word = READ_ONCE(chunk->map[first / BITS_PER_LONG]);
 
 	switch (READ_ONCE(chunk->state)) {
 	case IOMMU_DMA_CHUNK_ROOM:
-		if (chunk->to - chunk->from == IOMMU_DMA_CHUNK_GRANULES - 1 &&
+		if (own == IOMMU_DMA_CHUNK_GRANULES &&
+		    first % BITS_PER_LONG + count <= BITS_PER_LONG &&
 		    hweight_long(~word) < share)
 			return false;
 		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
@@ -111,24 +115,57 @@ bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
 }
 
 /**
- * iommu_dma_zone_settle_at() - Settle the chunk that a granule is part of
+ * iommu_dma_zone_given() - See to a chunk without users that was given to
  * @zone: the zone
- * @granule: a granule of the zone
+ * @chunk: the chunk
+ * @first: bit of the first granule
+ * @count: granules
  *
- * Does nothing if there is no chunk, or not one without users.
+ * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
+ *
+ * Context: Any context. Takes the lock of the zone.
+ * Return: true; false if it turns out that another one has given the same back, and
+ * the chunk has gone away.
+ */
+bool iommu_dma_zone_given(struct iommu_dma_zone *zone,
+			  struct iommu_dma_chunk *chunk, unsigned int first,
+			  unsigned int count)
+{
+	unsigned long flags;
+	bool given;
+
+	xa_lock_irqsave(&zone->chunks, flags);
+	given = iommu_dma_chunk_retract(chunk, first, count);
+	if (given && !chunk->users)
+		iommu_dma_zone_settle(zone, chunk);
+	xa_unlock_irqrestore(&zone->chunks, flags);
+	return given;
+}
+
+/**
+ * iommu_dma_zone_recheck() - See to a chunk that nothing could be taken from
+ * @zone: the zone
+ * @chunk: the chunk
+ *
+ * Who tries to take several words of the map may hold some of them for a while. A
+ * chunk that was settled meanwhile has looked fuller than it is.
  *
  * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
  *
  * Context: Any context. Takes the lock of the zone.
  */
-void iommu_dma_zone_settle_at(struct iommu_dma_zone *zone, u64 granule)
+void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
+			    struct iommu_dma_chunk *chunk)
 {
-	struct iommu_dma_chunk *chunk;
 	unsigned long flags;
 
+	/* Pairs with that in iommu_dma_zone_settle(): what was held is let go */
+	smp_mb();
+	if (READ_ONCE(chunk->users) ||
+	    READ_ONCE(chunk->state) == IOMMU_DMA_CHUNK_GONE)
+		return;
 	xa_lock_irqsave(&zone->chunks, flags);
-	chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
-	if (chunk && !chunk->users)
+	if (!chunk->users && chunk->state != IOMMU_DMA_CHUNK_GONE)
 		iommu_dma_zone_settle(zone, chunk);
 	xa_unlock_irqrestore(&zone->chunks, flags);
 }

@@ -32,14 +32,18 @@ static bool take_from_any(struct iommu_dma_zone *zone,
 	unsigned int steps = 0;
 	struct iommu_dma_chunk *chunk;
 	unsigned long flags;
+	int ret;
 
 	rcu_read_lock();
 	xas_for_each_marked(&xas, chunk, iommu_dma_index_of(want->limit),
 			    IOMMU_DMA_CHUNK_HAS_ROOM) {
 		if (xas_retry(&xas, chunk))
 			continue;
-		if (iommu_dma_chunk_take(chunk, want, granule))
+		ret = iommu_dma_chunk_take(chunk, want, granule);
+		if (!ret)
 			break;
+		if (ret == -EAGAIN)
+			iommu_dma_zone_recheck(zone, chunk);
 		if (++steps % SCARCE_STEPS)
 			continue;
 		xas_pause(&xas);
@@ -82,13 +86,14 @@ static void trim(struct iommu_dma_zone *zone, struct iommu_dma_chunk *chunk,
 		from = chunk->from;
 	if (to < chunk->to && !iommu_dma_chunk_claim(chunk, to + 1, chunk->to))
 		to = chunk->to;
-	if (from == chunk->from && to == chunk->to)
-		return;
-
-	WRITE_ONCE(chunk->from, from);
-	WRITE_ONCE(chunk->to, to);
-	iommu_dma_regions_trim(&zone->regions, chunk->region,
-			       chunk->base + from, chunk->base + to, spares);
+	if (from != chunk->from || to != chunk->to) {
+		WRITE_ONCE(chunk->from, from);
+		WRITE_ONCE(chunk->to, to);
+		iommu_dma_regions_trim(&zone->regions, chunk->region,
+				       chunk->base + from, chunk->base + to,
+				       spares);
+	}
+	/* Also, it may have looked fuller than it is for a while */
 	if (!chunk->users)
 		iommu_dma_zone_settle(zone, chunk);
 }
@@ -112,99 +117,118 @@ static int trim_at(struct iommu_dma_zone *zone, u64 granule)
 	return ret;
 }
 
-/**
- * struct run - Free granules that follow each other, across regions
- * @next: granule to go on with
- * @length: how many are free below @next
- * @below: a granule of the chunk that the first of them are in, if @in_chunk
- * @in_chunk: the first of them are the free end of a chunk
- */
-struct run {
-	u64 next;
-	u64 length;
-	u64 below;
-	bool in_chunk;
-};
-
 /*
- * Go on by a region. True if what is free up to there, in regions and in the ends
- * of chunks, is at least @count: chunks at @run->below and, if @above is set, where
- * the region begins.
+ * The free ends of a chunk: granules from its first one on, and up to its last one.
+ * May be out of date without the lock of the zone.
  */
-static bool extend(struct iommu_dma_zone *zone, struct run *run, u64 count,
-		   bool *above)
+static void free_ends(const struct iommu_dma_chunk *chunk, u64 *below,
+		      u64 *above)
 {
-	struct iommu_dma_region *region =
-		iommu_dma_regions_at(&zone->regions, run->next);
-	struct iommu_dma_chunk *chunk;
+	unsigned int first = READ_ONCE(chunk->from), last = READ_ONCE(chunk->to);
 	unsigned int from, to;
-	u64 before = run->length;
 
-	run->next = region->last + 1;
-	*above = false;
-	if (region->kind == IOMMU_DMA_REGION_FREE) {
-		run->length += region->last - region->first + 1;
-		return run->in_chunk && run->length >= count;
+	if (iommu_dma_chunk_ends(chunk, &from, &to)) {
+		*below = from - min(from, first);
+		*above = last - min(to, last);
+	} else {
+		*below = last - first + 1;
+		*above = *below;
 	}
-	run->length = 0;
-	if (region->kind != IOMMU_DMA_REGION_CHUNK)
-		return false;
-
-	chunk = xa_load(&zone->chunks, iommu_dma_index_of(region->first));
-	if (!iommu_dma_chunk_ends(chunk, &from, &to))
-		return false;
-	if (from > chunk->from && before + (from - chunk->from) >= count) {
-		*above = true;
-		return true;
-	}
-	run->length = chunk->to - to;
-	run->below = region->first;
-	run->in_chunk = true;
-	return false;
 }
 
-/*
- * What fits neither in a chunk nor in a region may fit where the free end of a chunk
- * meets that of the next one, or a region. Make regions of such ends.
- */
-static int trim_around(struct iommu_dma_zone *zone,
-		       const struct iommu_dma_want *want)
+/* Where the free end of a chunk meets that of the next one */
+static int trim_between_chunks(struct iommu_dma_zone *zone,
+			       const struct iommu_dma_want *want)
 {
-	u64 last = min(want->limit, zone->regions.last);
-	struct run run = { .next = zone->regions.first };
-	unsigned long flags;
-	unsigned int steps;
-	bool found, above;
-	u64 at;
+	u64 below, above = 0, before, next = 0, first;
+	struct iommu_dma_chunk *chunk;
+	unsigned long index;
 	int ret = 0;
 
-	while (!ret && run.next <= last) {
-		found = false;
-		xa_lock_irqsave(&zone->chunks, flags);
-		for (steps = 0; steps < SCARCE_STEPS && run.next <= last &&
-				!found; steps++) {
-			at = run.next;
-			found = extend(zone, &run, want->count, &above);
-		}
-		xa_unlock_irqrestore(&zone->chunks, flags);
-		if (!found)
-			continue;
-
-		if (run.in_chunk)
-			ret = trim_at(zone, run.below);
-		if (!ret && above)
-			ret = trim_at(zone, at);
-		run.length = 0;
-		run.in_chunk = false;
+	xa_for_each_marked(&zone->chunks, index, chunk,
+			   IOMMU_DMA_CHUNK_HAS_ROOM) {
+		if (ret || index > iommu_dma_index_of(want->limit))
+			break;
+		first = READ_ONCE(chunk->base) + READ_ONCE(chunk->from);
+		before = first == next ? above : 0;
+		free_ends(chunk, &below, &above);
+		if (before && below && before + below >= want->count)
+			ret = trim_at(zone, next - 1) ?: trim_at(zone, first);
+		next = READ_ONCE(chunk->base) + READ_ONCE(chunk->to) + 1;
 	}
 	return ret;
 }
 
-/* Does it lie in one chunk wherever it lies, by its alignment? */
-static bool never_across(const struct iommu_dma_want *want)
+static struct iommu_dma_chunk *chunk_at(struct iommu_dma_zone *zone,
+					u64 granule)
 {
-	return want->align <= IOMMU_DMA_CHUNK_GRANULES &&
-	       want->offset + want->count <= want->align;
+	struct iommu_dma_region *region =
+		iommu_dma_regions_at(&zone->regions, granule);
+
+	if (!region || region->kind != IOMMU_DMA_REGION_CHUNK)
+		return NULL;
+	return xa_load(&zone->chunks, iommu_dma_index_of(granule));
+}
+
+/* Would there be room with the ends of the chunks beside a free region? */
+static bool room_with_ends(struct iommu_dma_zone *zone,
+			   const struct iommu_dma_region *region, u64 count)
+{
+	u64 room = region->last - region->first + 1, below, above;
+	struct iommu_dma_chunk *chunk;
+
+	chunk = chunk_at(zone, region->first - 1);
+	if (chunk) {
+		free_ends(chunk, &below, &above);
+		room += above;
+	}
+	chunk = chunk_at(zone, region->last + 1);
+	if (chunk) {
+		free_ends(chunk, &below, &above);
+		room += below;
+	}
+	return room >= count;
+}
+
+/* Where the free ends of chunks meet a free region */
+static int trim_beside_regions(struct iommu_dma_zone *zone,
+			       const struct iommu_dma_want *want)
+{
+	struct iommu_dma_want any = {
+		.count = 1,
+		.align = 1,
+		.limit = min(want->limit, zone->regions.last),
+	};
+	struct iommu_dma_place place;
+	u64 first = 0, last = 0;
+	unsigned long flags;
+	unsigned int steps;
+	bool found = true;
+	int ret = 0;
+
+	while (!ret && found) {
+		bool room = false;
+
+		xa_lock_irqsave(&zone->chunks, flags);
+		for (steps = 0; !room && steps < SCARCE_STEPS; steps++) {
+			found = iommu_dma_regions_find(&zone->regions, &any,
+						       &place);
+			if (!found)
+				break;
+			first = place.region->first;
+			last = place.region->last;
+			room = room_with_ends(zone, place.region, want->count);
+			found = first > zone->regions.first;
+			if (!found)
+				break;
+			any.limit = first - 1;
+		}
+		xa_unlock_irqrestore(&zone->chunks, flags);
+		if (room)
+			ret = trim_at(zone, first - 1) ?:
+				      trim_at(zone, last + 1);
+	}
+	return ret;
 }
 
 /* Take a region, wherever there is one that is large enough */
@@ -249,10 +273,10 @@ out:
  * For what iommu_dma_zone_alloc() has not found. What nobody gives back or takes
  * meanwhile, and is large enough, is found.
  *
- * Takes up to a chunk's steps for each chunk that has room, those of
- * iommu_dma_zone_clear_slots() for each CPU, and 6 log n for each region; the free
- * ends of a chunk that are worth it take 20 log n. Of these, those for one CPU, one
- * chunk, or SCARCE_STEPS regions are done with interrupts off at a time.
+ * Takes up to a chunk's steps and 40 more for each chunk that has room, those of
+ * iommu_dma_zone_clear_slots() for each CPU, and 8 log n for each free region; the
+ * free ends of a chunk that are worth it take 20 log n. Of these, those for one CPU,
+ * one chunk, or SCARCE_STEPS regions are done with interrupts off at a time.
  *
  * Context: Any context. Takes the lock of the zone, many times.
  * Return: 0, or
@@ -272,10 +296,11 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 
 	give_back_empty(zone);
 	ret = search_regions(zone, want, granule);
-	if (ret != -ENOSPC || never_across(want))
+	if (ret != -ENOSPC)
 		return ret;
 
-	ret = trim_around(zone, want);
+	ret = trim_between_chunks(zone, want) ?:
+		      trim_beside_regions(zone, want);
 	if (ret)
 		return ret;
 	return search_regions(zone, want, granule);

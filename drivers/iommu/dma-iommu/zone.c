@@ -32,13 +32,14 @@ static bool fits_chunk(const struct iommu_dma_want *want)
 	       want->count + want->offset <= IOMMU_DMA_CHUNK_GRANULES;
 }
 
+/* What is not the chunk's own is claimed, and so is what it cannot give back */
 static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
 {
-	unsigned int to = READ_ONCE(chunk->to);
 	u64 bit = first - READ_ONCE(chunk->base);
 
-	return bit <= to && bit >= READ_ONCE(chunk->from) &&
-	       count - 1 <= to - bit;
+	return bit < IOMMU_DMA_CHUNK_GRANULES &&
+	       count <= IOMMU_DMA_CHUNK_GRANULES - bit &&
+	       !(READ_ONCE(chunk->claimed[bit / BITS_PER_LONG]) & BIT_MASK(bit));
 }
 
 static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
@@ -46,8 +47,14 @@ static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
 {
 	struct iommu_dma_chunk *chunk =
 		iommu_dma_slots_chunk(zone->slots, class);
+	int ret;
 
-	return chunk && iommu_dma_chunk_take(chunk, want, granule);
+	if (!chunk)
+		return false;
+	ret = iommu_dma_chunk_take(chunk, want, granule);
+	if (ret == -EAGAIN)
+		iommu_dma_zone_recheck(zone, chunk);
+	return !ret;
 }
 
 static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
@@ -59,11 +66,15 @@ static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
 		struct iommu_dma_chunk *chunk =
 			list_first_entry(ready, struct iommu_dma_chunk, list);
 
-		if (iommu_dma_chunk_take(chunk, want, granule)) {
+		int ret = iommu_dma_chunk_take(chunk, want, granule);
+
+		if (!ret) {
 			iommu_dma_zone_use(zone, class, chunk);
 			return true;
 		}
 		list_rotate_left(ready);
+		if (ret == -EAGAIN)
+			iommu_dma_zone_settle(zone, chunk);
 	}
 	return false;
 }
@@ -95,7 +106,7 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	chunk->class = iommu_dma_class_of(want->count);
 	iommu_dma_chunk_open(chunk, place.first);
 	/* Others may have been quicker, if it was another chunk before */
-	if (!iommu_dma_chunk_take(chunk, want, granule))
+	if (iommu_dma_chunk_take(chunk, want, granule))
 		ret = -EAGAIN;
 	iommu_dma_zone_use(zone, chunk->class, chunk);
 	return ret;
@@ -215,10 +226,8 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
 	struct iommu_dma_chunk *chunk, *next;
 	unsigned long index;
 
-	xa_for_each(&zone->chunks, index, chunk) {
-		bitmap_free(chunk->kept);
+	xa_for_each(&zone->chunks, index, chunk)
 		kfree(chunk);
-	}
 	list_for_each_entry_safe(chunk, next, &zone->unused, list)
 		kfree(chunk);
 	xa_destroy(&zone->chunks);
@@ -337,8 +346,11 @@ bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 
 	/* From here on, it may go away, and come back as another one */
 	if (!READ_ONCE(chunk->users) &&
-	    iommu_dma_zone_unsettled(chunk, first % IOMMU_DMA_CHUNK_GRANULES))
-		iommu_dma_zone_settle_at(zone, first);
+	    iommu_dma_zone_unsettled(chunk, first % IOMMU_DMA_CHUNK_GRANULES,
+				     count))
+		return iommu_dma_zone_given(zone, chunk,
+					    first % IOMMU_DMA_CHUNK_GRANULES,
+					    count);
 	return true;
 }
 
@@ -375,35 +387,38 @@ bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 	return taken;
 }
 
-/*
- * Reserve granules of a chunk. Its owners allocate around them. What is reserved
- * is told from what is taken by a second map, @kept if there is none yet.
- */
-static int keep(struct iommu_dma_chunk *chunk, unsigned int first,
-		unsigned int last, unsigned long **kept)
+/* Reserve granules of a chunk, which its owners allocate around from then on */
+static int reserve_in_chunk(struct iommu_dma_zone *zone,
+			    struct iommu_dma_chunk *chunk, unsigned int first,
+			    unsigned int last)
 {
-	unsigned long *map = chunk->kept ?: *kept;
-	unsigned int begin, end;
+	unsigned long claimed[IOMMU_DMA_CHUNK_WORDS];
+	unsigned int word, begin, end;
+
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
+		claimed[word] = READ_ONCE(chunk->claimed[word]);
+		/* What is quarantined is joined as well, and not to be had */
+		claimed[word] &= ~READ_ONCE(chunk->joined[word]);
+	}
 
 	for (begin = first; begin <= last; begin = end) {
-		begin = find_next_zero_bit(map, last + 1, begin);
+		begin = find_next_zero_bit(claimed, last + 1, begin);
 		if (begin > last)
 			break;
-		end = find_next_bit(map, last + 1, begin);
-		if (!iommu_dma_chunk_claim(chunk, begin, end - 1))
-			return -EBUSY;
-		bitmap_set(map, begin, end - begin);
-		if (!chunk->kept) {
-			chunk->kept = map;
-			*kept = NULL;
-		}
+		end = find_next_bit(claimed, last + 1, begin);
+		if (iommu_dma_chunk_claim(chunk, begin, end - 1))
+			continue;
+		/* It may have looked fuller than it is for a while */
+		if (!chunk->users)
+			iommu_dma_zone_settle(zone, chunk);
+		return -EBUSY;
 	}
 	return 0;
 }
 
-/* Reserve from @first on, as far as the region there goes; returns where it ends */
+/* Reserve from @first on, as far as the region there goes; says where it ends */
 static int reserve_part(struct iommu_dma_zone *zone, u64 first, u64 *last,
-			struct iommu_dma_spares *spares, unsigned long **kept)
+			struct iommu_dma_spares *spares)
 {
 	struct iommu_dma_place place = {
 		.region = iommu_dma_regions_at(&zone->regions, first),
@@ -422,8 +437,8 @@ static int reserve_part(struct iommu_dma_zone *zone, u64 first, u64 *last,
 		return 0;
 	case IOMMU_DMA_REGION_CHUNK:
 		chunk = xa_load(&zone->chunks, iommu_dma_index_of(first));
-		return keep(chunk, first - chunk->base, *last - chunk->base,
-			    kept);
+		return reserve_in_chunk(zone, chunk, first - chunk->base,
+					*last - chunk->base);
 	default:
 		return -EBUSY;
 	}
@@ -448,26 +463,19 @@ static int reserve_part(struct iommu_dma_zone *zone, u64 first, u64 *last,
 int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 {
 	struct iommu_dma_spares spares = {};
-	unsigned long *kept = NULL;
 	unsigned long flags;
-	u64 end;
 	int ret = 0;
+	u64 end;
 
 	for (; !ret && first <= last; first = end + 1) {
 		ret = iommu_dma_spares_fill(&spares, GFP_KERNEL);
-		if (!kept)
-			kept = bitmap_zalloc(IOMMU_DMA_CHUNK_GRANULES,
-					     GFP_KERNEL);
-		if (ret || !kept) {
-			ret = -ENOMEM;
+		if (ret)
 			break;
-		}
 		end = last;
 		xa_lock_irqsave(&zone->chunks, flags);
-		ret = reserve_part(zone, first, &end, &spares, &kept);
+		ret = reserve_part(zone, first, &end, &spares);
 		xa_unlock_irqrestore(&zone->chunks, flags);
 	}
-	bitmap_free(kept);
 	iommu_dma_spares_free(&spares);
 	return ret;
 }

@@ -88,12 +88,16 @@ iommu_dma_slots_chunk(const struct iommu_dma_slots __percpu *slots,
 void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 			   struct iommu_dma_chunk *chunk);
 bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
-			      unsigned int bit);
+			      unsigned int first, unsigned int count);
 void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu);
 void iommu_dma_zone_adopt(struct iommu_dma_zone *zone);
 void iommu_dma_zone_use(struct iommu_dma_zone *zone, unsigned int class,
 			struct iommu_dma_chunk *chunk);
-void iommu_dma_zone_settle_at(struct iommu_dma_zone *zone, u64 granule);
+bool iommu_dma_zone_given(struct iommu_dma_zone *zone,
+			  struct iommu_dma_chunk *chunk, unsigned int first,
+			  unsigned int count);
+void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
+			    struct iommu_dma_chunk *chunk);
 
 /* scarce.c */
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,

@@ -290,7 +290,7 @@ static int kind_at(struct world *world, u64 granule)
 		return ITEM_USED;
 
 	chunk = xa_load(&zone->chunks, granule / IOMMU_DMA_CHUNK_GRANULES);
-	if (chunk->kept && test_bit(bit, chunk->kept))
+	if (test_bit(bit, chunk->claimed) && !test_bit(bit, chunk->joined))
 		return ITEM_RESERVED;
 	return test_bit(bit, chunk->map) ? ITEM_USED : -1;
 }
@@ -563,7 +563,8 @@ static void step_invalid(struct world *world)
 		request.align = 3 * world->space.granule;
 		break;
 	case 3:
-		request.offset = max(request.align, world->space.granule);
+		request.align = 4 * world->space.granule;
+		request.offset = request.align;
 		break;
 	default:
 		request.align = 16 * world->space.granule;

@@ -168,28 +168,30 @@ static unsigned int dumb_room(const struct iommu_dma_chunk *chunk)
 static const char *check_map(const struct iommu_dma_chunk *chunk,
 			     struct iommu_dma_census *census)
 {
+	bool claims = false;
+
 	for (unsigned int bit = 0; bit < IOMMU_DMA_CHUNK_GRANULES; bit++) {
 		bool own = bit >= chunk->from && bit <= chunk->to;
-		bool kept = chunk->kept && bit_is_set(chunk->kept, bit);
+		bool claimed = bit_is_set(chunk->claimed, bit);
 		bool taken = bit_is_set(chunk->map, bit);
 		bool joined = bit_is_set(chunk->joined, bit);
 
+		claims |= claimed;
 		if (joined && !taken)
 			return "a granule that is not taken is joined to another";
-		if (!joined && (kept || !own))
-			return "nobody's granule could be given back";
-		if (kept && !taken)
-			return "a chunk has lost a reserved granule";
-		if (kept && !own)
-			return "a chunk keeps a granule that is not its own";
-		if (!own && !taken)
+		if (claimed && !taken)
+			return "a chunk has lost a claimed granule";
+		if (!own && !claimed)
 			return "a chunk offers a granule that is not its own";
 		if (!own)
 			continue;
+		/* What is quarantined is claimed and joined */
 		census->free += !taken;
-		census->used += taken && !kept;
-		census->reserved += kept;
+		census->used += taken && (!claimed || joined);
+		census->reserved += claimed && !joined;
 	}
+	if (chunk->plain != (claims ? IOMMU_DMA_CHUNK_NOT_PLAIN : chunk->base))
+		return "a chunk is taken for plain that is not, or the reverse";
 	return NULL;
 }
 
@@ -240,7 +242,8 @@ static const char *check_unowned(struct iommu_dma_zone *zone,
 			return "a chunk that is said to be full has room";
 		return marked ? "a full chunk is marked as having room" : NULL;
 	case IOMMU_DMA_CHUNK_ROOM:
-		if (room >= IOMMU_DMA_READY_ROOM)
+		/* Who gives back looks at one word: it is seen a bit later */
+		if (room >= 2 * IOMMU_DMA_READY_ROOM)
 			return "a chunk with much room is not listed as ready";
 		return marked ? NULL : "a chunk with room is not marked so";
 	case IOMMU_DMA_CHUNK_READY:
@@ -282,8 +285,6 @@ static const char *check_chunk(struct iommu_dma_zone *zone, u64 index,
 
 	census->chunks++;
 	census->bytes += sizeof(*chunk);
-	if (chunk->kept)
-		census->bytes += sizeof(chunk->map);
 	return check_map(chunk, census);
 }
 
