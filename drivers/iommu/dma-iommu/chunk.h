@@ -138,7 +138,7 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 	unsigned long *end = &chunk->map[last / BITS_PER_LONG];
 	unsigned long bits = ~0UL >> (BITS_PER_LONG - count);
 
-	for (unsigned long *word = chunk->map; word <= end; word++) {
+	for (unsigned long *word = chunk->map;; word++) {
 		unsigned long old = READ_ONCE(*word);
 
 		for (;;) {
@@ -165,8 +165,9 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 						   (bits - 1) << bit);
 			return base + bit;
 		}
+		if (word == end)
+			return -1;
 	}
-	return -1;
 }
 
 /**
@@ -193,9 +194,10 @@ iommu_dma_chunk_give_in_word(struct iommu_dma_chunk *chunk, unsigned int first,
 	/* What is above must not be joined to it, either */
 	if ((READ_ONCE(chunk->joined[word]) & (mask | mask << 1)) != joined)
 		return false;
-	if ((long)mask < 0 && word < IOMMU_DMA_CHUNK_WORDS - 1 &&
-	    READ_ONCE(chunk->joined[word + 1]) & 1)
-		return false;
+	if (unlikely((long)mask < 0))
+		if (word < IOMMU_DMA_CHUNK_WORDS - 1 &&
+		    READ_ONCE(chunk->joined[word + 1]) & 1)
+			return false;
 	if (count > 1 && !iommu_dma_word_clear(&chunk->joined[word], joined))
 		return false;
 	return iommu_dma_word_clear(&chunk->map[word], mask);

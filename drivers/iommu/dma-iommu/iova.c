@@ -297,8 +297,7 @@ static bool give_all(struct iommu_dma_space *space, dma_addr_t iova, size_t size
 	    !iommu_dma_chunk_give_all(chunk))
 		return false;
 	if (unlikely(!READ_ONCE(chunk->users)))
-		return iommu_dma_space_settle(space, chunk, 0,
-					      IOMMU_DMA_CHUNK_GRANULES);
+		return iommu_dma_space_settle(space, chunk, iova, size);
 	return true;
 }
 
@@ -329,8 +328,8 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free_any);
  * iommu_dma_space_settle() - See to a chunk that was taken out of its slot
  * @space: the space
  * @chunk: the chunk
- * @first: bit of the first granule that was given back meanwhile
- * @count: granules
+ * @iova: start of what was given back meanwhile
+ * @size: bytes of that, in one chunk
  *
  * Takes the steps of iommu_dma_zone_settle(), with interrupts off.
  *
@@ -338,11 +337,14 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_free_any);
  * Return: as iommu_dma_zone_given().
  */
 bool iommu_dma_space_settle(struct iommu_dma_space *space,
-			    struct iommu_dma_chunk *chunk, unsigned int first,
-			    unsigned int count)
+			    struct iommu_dma_chunk *chunk, dma_addr_t iova,
+			    size_t size)
 {
-	return iommu_dma_zone_given(zone_of(space, READ_ONCE(chunk->base)),
-				    chunk, first, count);
+	u64 granule = iova >> space->shift;
+
+	return iommu_dma_zone_given(zone_of(space, granule), chunk,
+				    granule % IOMMU_DMA_CHUNK_GRANULES,
+				    size >> space->shift);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_settle);
 

@@ -69,8 +69,8 @@ int iommu_dma_space_alloc_any(struct iommu_dma_space *space,
 bool iommu_dma_space_free_any(struct iommu_dma_space *space, dma_addr_t iova,
 			      size_t size);
 bool iommu_dma_space_settle(struct iommu_dma_space *space,
-			    struct iommu_dma_chunk *chunk, unsigned int first,
-			    unsigned int count);
+			    struct iommu_dma_chunk *chunk, dma_addr_t iova,
+			    size_t size);
 void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 				size_t size);
 
@@ -153,8 +153,7 @@ iommu_dma_space_alloc(struct iommu_dma_space *space,
 		      const struct iommu_dma_request *request, dma_addr_t *iova)
 {
 	/* Parts of a granule end up on top, and are far too many */
-	u64 count = ror64(request->size, space->shift);
-	u64 align = ror64(request->align, space->shift);
+	u64 count = ror64(request->size, space->shift), align;
 
 	if (request->align <= space->granule) {
 		if (count == 1 &&
@@ -163,34 +162,34 @@ iommu_dma_space_alloc(struct iommu_dma_space *space,
 		if (count - 2 < BITS_PER_LONG - 1 &&
 		    iommu_dma_space_take(space, request, count, ~0UL, iova))
 			return 0;
-	} else if (count - 1 < BITS_PER_LONG && align <= BITS_PER_LONG &&
-		   is_power_of_2(align) && !request->offset) {
-		if (iommu_dma_space_take(space, request, count,
+	} else if (count - 1 < BITS_PER_LONG && !request->offset) {
+		align = ror64(request->align, space->shift);
+		if (align <= BITS_PER_LONG && is_power_of_2(align) &&
+		    iommu_dma_space_take(space, request, count,
 					 iommu_dma_word_starts(align, 0), iova))
 			return 0;
 	}
 	return iommu_dma_space_alloc_any(space, request, iova);
 }
 
-static __always_inline bool iommu_dma_space_give(struct iommu_dma_space *space,
-						 dma_addr_t iova,
-						 unsigned int count)
+/* The chunk that granules were given back to, or NULL */
+static __always_inline struct iommu_dma_chunk *
+iommu_dma_space_give(struct iommu_dma_space *space, dma_addr_t iova,
+		     unsigned int count)
 {
 	struct iommu_dma_chunk *chunk =
 		iommu_dma_space_chunk(space, iova <= U32_MAX, count);
 	u64 bit;
 
 	if (unlikely(!chunk))
-		return false;
+		return NULL;
 	/* Parts of a granule end up on top, and are in no chunk */
 	bit = ror64(iova, space->shift) - READ_ONCE(chunk->plain);
 	if (bit >= IOMMU_DMA_CHUNK_GRANULES ||
 	    bit % BITS_PER_LONG + count > BITS_PER_LONG ||
 	    !iommu_dma_chunk_give_in_word(chunk, bit, count))
-		return false;
-	if (unlikely(!READ_ONCE(chunk->users)))
-		return iommu_dma_space_settle(space, chunk, bit, count);
-	return true;
+		return NULL;
+	return chunk;
 }
 
 /**
@@ -210,13 +209,17 @@ static __always_inline bool iommu_dma_space_free(struct iommu_dma_space *space,
 						 dma_addr_t iova, size_t size)
 {
 	u64 count = ror64(size, space->shift);
+	struct iommu_dma_chunk *chunk = NULL;
 
-	if (count == 1 && likely(iommu_dma_space_give(space, iova, 1)))
+	if (count == 1)
+		chunk = iommu_dma_space_give(space, iova, 1);
+	else if (count - 2 < BITS_PER_LONG - 1)
+		chunk = iommu_dma_space_give(space, iova, count);
+	if (!chunk)
+		return iommu_dma_space_free_any(space, iova, size);
+	if (likely(READ_ONCE(chunk->users)))
 		return true;
-	if (count - 2 < BITS_PER_LONG - 1 &&
-	    iommu_dma_space_give(space, iova, count))
-		return true;
-	return iommu_dma_space_free_any(space, iova, size);
+	return iommu_dma_space_settle(space, chunk, iova, size);
 }
 
 #endif /* __DMA_IOMMU_IOVA_H */

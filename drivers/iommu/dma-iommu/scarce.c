@@ -136,26 +136,54 @@ static void free_ends(const struct iommu_dma_chunk *chunk, u64 *below,
 	}
 }
 
+/*
+ * Find where the free end of a chunk meets that of the next one, and both together
+ * are large enough. @at is where to begin, and set to where they meet.
+ */
+static bool find_meeting(struct iommu_dma_zone *zone,
+			 const struct iommu_dma_want *want, u64 *at)
+{
+	XA_STATE(xas, &zone->chunks, iommu_dma_index_of(*at));
+	u64 below, above = 0, before, next = 0, first = 0;
+	struct iommu_dma_chunk *chunk;
+	unsigned int steps = 0;
+	bool found = false;
+
+	rcu_read_lock();
+	xas_for_each_marked(&xas, chunk, iommu_dma_index_of(want->limit),
+			    IOMMU_DMA_CHUNK_HAS_ROOM) {
+		if (xas_retry(&xas, chunk))
+			continue;
+		first = READ_ONCE(chunk->base) + READ_ONCE(chunk->from);
+		before = first == next ? above : 0;
+		free_ends(chunk, &below, &above);
+		found = before && below && before + below >= want->count;
+		if (found)
+			break;
+		next = READ_ONCE(chunk->base) + READ_ONCE(chunk->to) + 1;
+		if (++steps % SCARCE_STEPS)
+			continue;
+		xas_pause(&xas);
+		rcu_read_unlock();
+		rcu_read_lock();
+	}
+	rcu_read_unlock();
+	*at = first;
+	return found;
+}
+
 /* Where the free end of a chunk meets that of the next one */
 static int trim_between_chunks(struct iommu_dma_zone *zone,
 			       const struct iommu_dma_want *want)
 {
-	u64 below, above = 0, before, next = 0, first;
-	struct iommu_dma_chunk *chunk;
-	unsigned long index;
+	u64 at = zone->regions.first;
 	int ret = 0;
 
-	xa_for_each_marked(&zone->chunks, index, chunk,
-			   IOMMU_DMA_CHUNK_HAS_ROOM) {
-		if (ret || index > iommu_dma_index_of(want->limit))
-			break;
-		first = READ_ONCE(chunk->base) + READ_ONCE(chunk->from);
-		before = first == next ? above : 0;
-		free_ends(chunk, &below, &above);
-		if (before && below && before + below >= want->count)
-			ret = trim_at(zone, next - 1) ?: trim_at(zone, first);
-		next = READ_ONCE(chunk->base) + READ_ONCE(chunk->to) + 1;
-	}
+	/* More than the ends of two chunks, of which something is taken */
+	if (want->count > 2 * (IOMMU_DMA_CHUNK_GRANULES - 1))
+		return 0;
+	while (!ret && find_meeting(zone, want, &at))
+		ret = trim_at(zone, at - 1) ?: trim_at(zone, at);
 	return ret;
 }
 

@@ -67,8 +67,8 @@ enum which {
  * @ours: for OURS
  * @limit: highest address that the device can use
  * @prefer_32bit: the device is better off below 4 GiB
- * @aligned: OURS is to align to the size too, which UPSTREAM always does. Mappings
- *	     of less than a larger page do not ask for it
+ * @align: what OURS is to align to; UPSTREAM always aligns to the size. Mappings of
+ *	   less than a larger page do not ask for it
  */
 struct target {
 	union {
@@ -77,7 +77,7 @@ struct target {
 	};
 	dma_addr_t limit;
 	bool prefer_32bit;
-	bool aligned;
+	size_t align;
 };
 
 /**
@@ -152,7 +152,7 @@ static bool ours_alloc(struct target *target, unsigned int granules,
 	size_t size = (size_t)granules * GRANULE;
 	const struct iommu_dma_request request = {
 		.size = size,
-		.align = target->aligned ? roundup_pow_of_two(size) : 0,
+		.align = target->align,
 		.limit = target->limit,
 		.prefer_32bit = target->prefer_32bit,
 	};
@@ -676,7 +676,6 @@ static int fill_holes(enum which which)
 	target = target_create(which, HOLE_SPACE * GRANULE - 1, false);
 	if (IS_ERR(target))
 		return PTR_ERR(target);
-	target->aligned = true;
 	ret = refill(which, target, HOLE_SPACE - 1);
 
 	prandom_seed_state(&rnd, SEED);
@@ -692,6 +691,7 @@ static int fill_holes(enum which which)
 			for (unsigned int j = 0; j < size; j++)
 				allocator->free(target, want + j * GRANULE, 1);
 			asked++;
+			target->align = (size_t)align * GRANULE;
 			if (allocator->alloc(target, size, &iova)) {
 				if (iova != want) {
 					ret = -EIO;
@@ -700,7 +700,8 @@ static int fill_holes(enum which which)
 				found++;
 				allocator->free(target, iova, size);
 			}
-			ret = refill(which, target, size);
+			target->align = 0;
+			ret = ret ?: refill(which, target, size);
 			cond_resched();
 		}
 	}
