@@ -7,7 +7,7 @@ export LINUX MODE V
 
 help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
-	@echo 'make test       KUnit under QEMU, the x86_64 build, and the tests of the lab'
+	@echo 'make test       KUnit under QEMU, the allocator in user space, the x86_64 build, tests of the lab'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
 	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
 	@echo 'make tree       the patched kernel tree, in out/tree'
@@ -21,7 +21,7 @@ run:
 	@lab/run
 
 test:
-	@lab/need x86 qemu
+	@lab/need x86 qemu userspace
 	@lab/test
 
 bench-iova:

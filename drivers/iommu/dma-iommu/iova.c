@@ -246,7 +246,8 @@ static bool take_all(struct iommu_dma_space *space,
 		space, request->prefer_32bit, IOMMU_DMA_CHUNK_GRANULES);
 
 	if (request->size != IOMMU_DMA_CHUNK_GRANULES << space->shift ||
-	    request->align > request->size || request->offset || !chunk)
+	    request->align > request->size ||
+	    request->align & (request->align - 1) || request->offset || !chunk)
 		return false;
 	if (!iommu_dma_chunk_take_all(chunk)) {
 		/* It may have looked fuller than it is for a while */

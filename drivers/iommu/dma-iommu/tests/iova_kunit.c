@@ -188,6 +188,7 @@ static void test_bad_requests(struct kunit *test)
 	/* Also where a chunk that is as large could be had at once */
 	give(test, space, take(test, space, SZ_2M, 0, NO_LIMIT), SZ_2M);
 	expect_refused(test, space, SZ_2M + 100, 0, NO_LIMIT, -EINVAL);
+	expect_refused(test, space, SZ_2M, SZ_8K + SZ_4K, NO_LIMIT, -EINVAL);
 	expect_refused(test, space, SZ_4K, SZ_8K + SZ_4K, NO_LIMIT, -EINVAL);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_alloc(space, &request, &iova),
 			-EINVAL);
