@@ -282,7 +282,8 @@ int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
 struct iommu_dma_request iommu_dma_device_request(struct device *dev,
 						  u64 dma_mask)
 {
-	dma_addr_t limit = min_not_zero(dma_mask, dev->bus_dma_limit);
+	dma_addr_t limit = min_t(u64, min_not_zero(dma_mask, dev->bus_dma_limit),
+				 ~(dma_addr_t)0);
 
 	return (struct iommu_dma_request){
 		.limit = limit,

@@ -22,6 +22,9 @@
  * The idea of CPUs with bit maps of their own below a shared structure is from
  * LLFree (Wrenger et al., USENIX ATC 2023).
  *
+ * A driver that gives the same back twice is told so, unless the second time comes
+ * when somebody else has the granules, or while the chunk goes away and comes back.
+ *
  * Lifetime. The memory of a chunk stays a chunk of the same zone for as long as there
  * is the zone. So nobody has to be waited for, and who looks at a chunk needs neither
  * a lock nor RCU: one that has gone away has no room, and one that has come back for
@@ -139,6 +142,24 @@ static void set_range(unsigned long *map, unsigned int first, unsigned int last)
 	}
 }
 
+/* Clear [first, last], which is the caller's, in any map */
+static void clear_range(unsigned long *map, unsigned int first,
+			unsigned int last)
+{
+	unsigned int word = first / BITS_PER_LONG;
+
+	for (; word <= last / BITS_PER_LONG; word++) {
+		unsigned long mask = word_mask(word, first, last);
+
+		/* Nobody but the caller writes to a word that is all its own */
+		if (mask == ~0UL)
+			/* Pairs with set_bits(): who takes it comes after */
+			smp_store_release(&map[word], 0);
+		else
+			iommu_dma_word_clear(&map[word], mask);
+	}
+}
+
 /* Is one of [first, last] set? */
 static bool any_set(const unsigned long *map, unsigned int first,
 		    unsigned int last)
@@ -199,11 +220,13 @@ static int take_long(struct iommu_dma_chunk *chunk, unsigned int count,
  *
  * Context: The lock of the zone is held.
  */
-void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
+void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, unsigned long base)
 {
 	unsigned int word;
 
 	WRITE_ONCE(chunk->base, base);
+	/* Pairs with contains() in zone.c: who sees it open sees where */
+	smp_wmb();
 	WRITE_ONCE(chunk->from, 0);
 	WRITE_ONCE(chunk->to, IOMMU_DMA_CHUNK_GRANULES - 1);
 	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
@@ -211,8 +234,8 @@ void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
 		WRITE_ONCE(chunk->claimed[word], 0);
 	}
 	WRITE_ONCE(chunk->plain, base);
-	/* Pairs with taking: who gets granules also sees the above */
 	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		/* Pairs with taking: who gets granules also sees the above */
 		smp_store_release(&chunk->map[word], 0);
 }
 
@@ -231,15 +254,16 @@ void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base)
  * Context: Any context.
  * Return: 0, or
  * * -ENOSPC	- there is no such run.
- * * -EAGAIN	- the same, but some granules were held for a while. If the chunk has
- *		  no users, iommu_dma_zone_recheck() has to look at it.
+ * * -EAGAIN	- the same, but some granules were held for a while: others may have
+ *		  seen the chunk fuller than it is. If it has no users,
+ *		  iommu_dma_zone_recheck() has to look at it.
  */
 int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 			 const struct iommu_dma_want *want, u64 *granule)
 {
 	unsigned int count = want->count, align = want->align;
 	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
-	u64 base = READ_ONCE(chunk->base);
+	unsigned long base = READ_ONCE(chunk->base);
 	bool held = false;
 	int first;
 
@@ -260,11 +284,11 @@ int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 
 	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
 		first = iommu_dma_chunk_take_in_word(
-			chunk, count, iommu_dma_word_starts(align, offset), last);
+			chunk, count, iommu_dma_word_starts(align, offset),
+			last);
 		if (first >= 0)
 			goto taken;
-		first = take_across(chunk, count, align, offset, last,
-				    &held);
+		first = take_across(chunk, count, align, offset, last, &held);
 	} else {
 		first = take_long(chunk, count, align, offset, last, &held);
 	}
@@ -298,8 +322,8 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 	unsigned int word;
 	unsigned long old;
 
-	unrolled_full
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
+	unrolled_full for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	{
 		old = xchg_acquire(&chunk->map[word], ~0UL);
 		if (old)
 			goto overtaken;
@@ -307,14 +331,14 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 
 	/* All but the first one; nobody else writes there now */
 	WRITE_ONCE(chunk->joined[0], ~1UL);
-	unrolled_full
-	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		WRITE_ONCE(chunk->joined[word], ~0UL);
 	return true;
 
 overtaken:
 	iommu_dma_word_clear(&chunk->map[word], ~old);
 	while (word--)
+		/* Pairs with set_bits(), as in clear_range() */
 		smp_store_release(&chunk->map[word], 0);
 	return false;
 }
@@ -333,7 +357,7 @@ overtaken:
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,
 			   unsigned int last)
 {
-	bool held;
+	bool held = false;
 
 	if (!claim_bits(chunk, first, last, &held))
 		return false;
@@ -359,10 +383,12 @@ static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 	}
 	if (any_set(chunk->claimed, first, last))
 		return false;
-	/* What is above may be joined from its start on if it is claimed */
-	return last == IOMMU_DMA_CHUNK_GRANULES - 1 ||
-	       !any_set(chunk->joined, last + 1, last + 1) ||
-	       any_set(chunk->claimed, last + 1, last + 1);
+	if (last == IOMMU_DMA_CHUNK_GRANULES - 1 ||
+	    !any_set(chunk->joined, last + 1, last + 1))
+		return true;
+	/* What is quarantined is joined from its start on. Pairs with smp_wmb(). */
+	smp_rmb();
+	return any_set(chunk->claimed, last + 1, last + 1);
 }
 
 /**
@@ -380,29 +406,20 @@ static bool is_run(const struct iommu_dma_chunk *chunk, unsigned int first,
 bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 			  unsigned int count)
 {
-	unsigned int last = first + count - 1, end = last / BITS_PER_LONG;
-	unsigned int word = first / BITS_PER_LONG;
+	unsigned int last = first + count - 1;
 
 	if (!is_run(chunk, first, last))
 		return false;
 	/* Of several who give back the same, the one who clears a bit may */
 	if (count == 1)
-		return iommu_dma_word_clear(&chunk->map[word], BIT_MASK(first));
+		return iommu_dma_word_clear(&chunk->map[first / BITS_PER_LONG],
+					    BIT_MASK(first));
 	if (!test_and_clear_bit(last, chunk->joined))
 		return false;
 
-	for (; word <= end; word++) {
-		unsigned long mask = word_mask(word, first, last);
-
-		/* Nobody but the caller writes to a word that is all its own */
-		if (mask == ~0UL) {
-			WRITE_ONCE(chunk->joined[word], 0);
-			smp_store_release(&chunk->map[word], 0);
-			continue;
-		}
-		iommu_dma_word_clear(&chunk->joined[word], mask);
-		iommu_dma_word_clear(&chunk->map[word], mask);
-	}
+	/* All of it, before others take a part and look at what is above */
+	clear_range(chunk->joined, first, last);
+	clear_range(chunk->map, first, last);
 	/* Pairs with that in iommu_dma_zone_settle() */
 	smp_mb();
 	return true;
@@ -422,8 +439,7 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
 	unsigned long joined = ~0UL;
 	unsigned int word;
 
-	unrolled_full
-	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		joined &= READ_ONCE(chunk->joined[word]);
 
 	/* Of several who give back the same, the one who clears this may */
@@ -431,11 +447,10 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
 	    cmpxchg_relaxed(&chunk->joined[0], ~1UL, 0) != ~1UL)
 		return false;
 
-	unrolled_full
-	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		WRITE_ONCE(chunk->joined[word], 0);
-	unrolled_full
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		/* Pairs with set_bits(), as in clear_range() */
 		smp_store_release(&chunk->map[word], 0);
 	/* Pairs with that in iommu_dma_zone_settle() */
 	smp_mb();
@@ -467,6 +482,8 @@ bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 	if (is_run(chunk, first, last)) {
 		WRITE_ONCE(chunk->plain, IOMMU_DMA_CHUNK_NOT_PLAIN);
 		set_range(chunk->claimed, first, last);
+		/* Pairs with smp_rmb() in is_run() */
+		smp_wmb();
 		set_range(chunk->joined, first, last);
 	}
 	return true;
@@ -552,7 +569,8 @@ bool iommu_dma_chunk_empty(const struct iommu_dma_chunk *chunk)
 bool iommu_dma_chunk_ends(const struct iommu_dma_chunk *chunk,
 			  unsigned int *from, unsigned int *to)
 {
-	unsigned int first = READ_ONCE(chunk->from), last = READ_ONCE(chunk->to);
+	unsigned int first = READ_ONCE(chunk->from),
+		     last = READ_ONCE(chunk->to);
 	int lowest = first_set(chunk, first, last);
 	int highest = last_set(chunk, first, last);
 

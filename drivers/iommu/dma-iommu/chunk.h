@@ -23,7 +23,7 @@
 #define IOMMU_DMA_CHUNK_WORDS (IOMMU_DMA_CHUNK_GRANULES / BITS_PER_LONG)
 
 /* iommu_dma_chunk::plain of a chunk that is not: far from all granules there are */
-#define IOMMU_DMA_CHUNK_NOT_PLAIN (1ULL << 63)
+#define IOMMU_DMA_CHUNK_NOT_PLAIN (-(unsigned long)IOMMU_DMA_CHUNK_GRANULES)
 
 /* What zone.c knows of a chunk that no CPU allocates from */
 enum iommu_dma_chunk_state {
@@ -47,7 +47,7 @@ enum iommu_dma_chunk_state {
  * @plain: @base, if nothing is claimed; else a number that is far from all granules
  * @from: first bit that is the chunk's own; those below are set for good
  * @to: last bit that is the chunk's own; those above are set for good
- * @users: CPUs that allocate from the chunk
+ * @users: how many slots of CPUs the chunk is in
  * @state: enum iommu_dma_chunk_state, while there are no @users
  * @class: which requests the chunk is for
  * @region: the chunk's place in its zone
@@ -61,8 +61,8 @@ struct iommu_dma_chunk {
 	unsigned long map[IOMMU_DMA_CHUNK_WORDS];
 	unsigned long joined[IOMMU_DMA_CHUNK_WORDS];
 	unsigned long claimed[IOMMU_DMA_CHUNK_WORDS];
-	u64 base;
-	u64 plain;
+	unsigned long base;
+	unsigned long plain;
 	u16 from;
 	u16 to;
 	unsigned int users;
@@ -149,10 +149,9 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 			/* What is empty or full is quick */
 			if (!old)
 				fit &= ~0UL >> (count - 1);
-			else if (!~old)
-				break;
 			else
-				fit &= iommu_dma_word_runs(~old, count);
+				fit &= ~old ? iommu_dma_word_runs(~old, count) :
+					      0;
 			if (!fit)
 				break;
 			bit = __ffs(fit);
@@ -161,8 +160,9 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 			if (!try_cmpxchg_acquire(word, &old, old | bits << bit))
 				continue;
 			if (count > 1)
-				iommu_dma_word_set(&chunk->joined[word - chunk->map],
-						   (bits - 1) << bit);
+				iommu_dma_word_set(
+					&chunk->joined[word - chunk->map],
+					(bits - 1) << bit);
 			return base + bit;
 		}
 		if (word == end)
@@ -207,7 +207,7 @@ int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 			 const struct iommu_dma_want *want, u64 *granule);
 bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 			  unsigned int count);
-void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, u64 base);
+void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, unsigned long base);
 bool iommu_dma_chunk_retract(struct iommu_dma_chunk *chunk, unsigned int first,
 			     unsigned int count);
 bool iommu_dma_chunk_claim(struct iommu_dma_chunk *chunk, unsigned int first,

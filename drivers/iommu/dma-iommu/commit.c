@@ -15,21 +15,48 @@
 #include "private.h"
 
 /*
- * The larger pages of the IOMMU can only be used where the IOVA and the physical
- * address have the same offset into them. It is worth asking for if the range
- * holds a whole one of the next size.
+ * A larger page of the IOMMU can only be used where the IOVA and the physical address
+ * have the same offset into it. That is worth asking for if the range holds a whole
+ * one, and it is one that saves a page table.
  */
-static void match_pages(const struct iommu_domain *domain,
+static bool match_pages(const struct iommu_domain *domain,
 			struct iommu_dma_request *request, phys_addr_t phys)
 {
-	unsigned long larger = domain->pgsize_bitmap & (domain->pgsize_bitmap - 1);
-	size_t page = larger & -larger;
+	unsigned long sizes = domain->pgsize_bitmap;
+	size_t page;
 
-	if (request->align || !page || request->size < page ||
-	    request->size - page < (-phys & (page - 1)))
-		return;
-	request->align = page;
-	request->offset = phys & (page - 1);
+	if (request->align)
+		return false;
+
+	for (; sizes; sizes &= ~page) {
+		page = BIT(__fls(sizes));
+		if (page >> IOMMU_DMA_CHUNK_ORDER <
+		    BIT(__ffs(domain->pgsize_bitmap)))
+			break;
+		if (request->size < page ||
+		    request->size - page < (-phys & (page - 1)))
+			continue;
+		request->align = page;
+		request->offset = phys & (page - 1);
+		return true;
+	}
+	return false;
+}
+
+static int find_room(struct iommu_domain *domain,
+		     struct iommu_dma_request *request, phys_addr_t phys,
+		     dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	bool matched = match_pages(domain, request, phys);
+	int ret = iommu_dma_space_alloc(space, request, iova);
+
+	/* Small pages are better than none */
+	if (ret != -ENOSPC || !matched)
+		return ret;
+	request->align = 0;
+	request->offset = 0;
+	return iommu_dma_space_alloc(space, request, iova);
 }
 
 /* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
@@ -86,8 +113,7 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	if (!iommu_dma_granules(space, phys, size, &request.size))
 		return -EINVAL;
 
-	match_pages(domain, &request, phys - offset);
-	ret = iommu_dma_space_alloc(space, &request, &start);
+	ret = find_room(domain, &request, phys - offset, &start);
 	if (ret)
 		return ret;
 
@@ -151,7 +177,8 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 		ret = iommu_map_nosync(domain, start + run.offset, run.phys,
 				       run.size, prot, gfp);
 		if (ret)
-			return roll_back(domain, plan, start, run.offset) ?: ret;
+			return roll_back(domain, plan, start, run.offset) ?:
+									    ret;
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);

@@ -73,9 +73,9 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 	space->shift = ilog2(granule);
 	space->granule = granule;
 	lo = first >> space->shift;
-	/* Chunks are found by an unsigned long */
+	/* Chunks are found by an unsigned long, and its last ones are no granules */
 	hi = min(last_granule(space, last),
-		 ((u64)ULONG_MAX << IOMMU_DMA_CHUNK_ORDER) - 1);
+		 (u64)ULONG_MAX - 2 * IOMMU_DMA_CHUNK_GRANULES);
 
 	ret = iommu_dma_zone_init(&space->low, lo, min(hi, border(space) - 1));
 	if (ret)
@@ -179,7 +179,6 @@ static int to_want(const struct iommu_dma_space *space,
 		   struct iommu_dma_want *want)
 {
 	size_t align = max(request->align, space->granule);
-
 	size_t offset = align > space->granule ? request->offset : 0;
 
 	if (!request->size || !is_power_of_2(align) || offset >= align ||
@@ -191,7 +190,9 @@ static int to_want(const struct iommu_dma_space *space,
 	want->count = request->size >> space->shift;
 	want->align = align >> space->shift;
 	want->offset = offset >> space->shift;
-	want->limit = last_granule(space, min(request->limit, space->last));
+	want->limit =
+		min(last_granule(space, request->limit),
+		    max(space->low.regions.last, space->high.regions.last));
 	return 0;
 }
 
@@ -288,7 +289,8 @@ static bool in_space(const struct iommu_dma_space *space, dma_addr_t iova,
 	       size - 1 <= space->last - iova;
 }
 
-static bool give_all(struct iommu_dma_space *space, dma_addr_t iova, size_t size)
+static bool give_all(struct iommu_dma_space *space, dma_addr_t iova,
+		     size_t size)
 {
 	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
 		space, iova <= U32_MAX, IOMMU_DMA_CHUNK_GRANULES);

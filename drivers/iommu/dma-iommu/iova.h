@@ -41,12 +41,12 @@ struct iommu_dma_space {
 /**
  * struct iommu_dma_request - What is asked of an IOVA space
  * @size: bytes, a multiple of the granule
- * @align: a power of two, in bytes; 0 for none
+ * @align: a power of two, in bytes; none if it is not above a granule
  * @offset: the start is this much above a multiple of @align, if that is more than a
  *	    granule: bytes, a multiple of the granule, less than @align
  * @limit: highest address that the device can use, inclusive
- * @prefer_32bit: stay below 4 GiB while there is room. Not needed, but quicker, for
- *		  a @limit that is below
+ * @prefer_32bit: stay below 4 GiB while room is found there at once: a chunk with
+ *		  plenty of it, or a region. Also what is best for a @limit below
  */
 struct iommu_dma_request {
 	size_t size;
@@ -91,11 +91,9 @@ iommu_dma_space_chunk(const struct iommu_dma_space *space, bool low,
  * What was taken keeps the chunk where it is: only now its limit can be looked at. As
  * a rule that holds for all of a chunk.
  */
-static __always_inline bool
-iommu_dma_space_taken(struct iommu_dma_space *space,
-		      const struct iommu_dma_request *request,
-		      const struct iommu_dma_chunk *chunk, unsigned int bit,
-		      dma_addr_t *iova)
+static __always_inline bool iommu_dma_space_taken(
+	struct iommu_dma_space *space, const struct iommu_dma_request *request,
+	const struct iommu_dma_chunk *chunk, unsigned int bit, dma_addr_t *iova)
 {
 	dma_addr_t first = (dma_addr_t)(READ_ONCE(chunk->base) + bit)
 			   << space->shift;
@@ -113,8 +111,8 @@ iommu_dma_space_take(struct iommu_dma_space *space,
 		     const struct iommu_dma_request *request,
 		     unsigned int count, unsigned long starts, dma_addr_t *iova)
 {
-	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
-		space, request->prefer_32bit, count);
+	struct iommu_dma_chunk *chunk =
+		iommu_dma_space_chunk(space, request->prefer_32bit, count);
 	int bit;
 
 	if (unlikely(!chunk))

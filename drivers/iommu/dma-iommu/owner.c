@@ -51,6 +51,10 @@ void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 {
 	unsigned int room;
 
+	/* Somebody else has seen to it meanwhile */
+	if (chunk->state == IOMMU_DMA_CHUNK_GONE)
+		return;
+
 	if (chunk->state == IOMMU_DMA_CHUNK_READY)
 		list_del(&chunk->list);
 	WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
@@ -165,7 +169,7 @@ void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
 	    READ_ONCE(chunk->state) == IOMMU_DMA_CHUNK_GONE)
 		return;
 	xa_lock_irqsave(&zone->chunks, flags);
-	if (!chunk->users && chunk->state != IOMMU_DMA_CHUNK_GONE)
+	if (!chunk->users)
 		iommu_dma_zone_settle(zone, chunk);
 	xa_unlock_irqrestore(&zone->chunks, flags);
 }

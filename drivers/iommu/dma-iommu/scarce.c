@@ -124,7 +124,8 @@ static int trim_at(struct iommu_dma_zone *zone, u64 granule)
 static void free_ends(const struct iommu_dma_chunk *chunk, u64 *below,
 		      u64 *above)
 {
-	unsigned int first = READ_ONCE(chunk->from), last = READ_ONCE(chunk->to);
+	unsigned int first = READ_ONCE(chunk->from),
+		     last = READ_ONCE(chunk->to);
 	unsigned int from, to;
 
 	if (iommu_dma_chunk_ends(chunk, &from, &to)) {
@@ -254,7 +255,7 @@ static int trim_beside_regions(struct iommu_dma_zone *zone,
 		xa_unlock_irqrestore(&zone->chunks, flags);
 		if (room)
 			ret = trim_at(zone, first - 1) ?:
-				      trim_at(zone, last + 1);
+							 trim_at(zone, last + 1);
 	}
 	return ret;
 }
@@ -328,7 +329,7 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 		return ret;
 
 	ret = trim_between_chunks(zone, want) ?:
-		      trim_beside_regions(zone, want);
+						trim_beside_regions(zone, want);
 	if (ret)
 		return ret;
 	return search_regions(zone, want, granule);

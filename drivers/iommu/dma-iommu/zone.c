@@ -15,11 +15,17 @@
  * Bounds. "log n" is that of region.c, n being the number of chunks and of larger
  * allocations; "a chunk's steps" are those of iommu_dma_chunk_take(), 512 at most.
  *
- * Locks: the xa_lock of iommu_dma_zone::chunks, innermost, safe with interrupts off.
- * Never those of two zones.
+ * Not in the bounds are the allocations of an xarray node or two that a new chunk
+ * needs, and the walk of the xarray.
+ *
+ * Locks: the xa_lock of iommu_dma_zone::chunks. Inside, only those of the memory
+ * allocators are taken. Never those of two zones.
  */
 
 #include "zone.h"
+
+/* How often a range that looks taken is tried */
+#define RESERVE_TRIES 8
 
 /* How many chunks are tried that have plenty of room, but perhaps no such run */
 #define READY_TRIES 4
@@ -35,11 +41,19 @@ static bool fits_chunk(const struct iommu_dma_want *want)
 /* What is not the chunk's own is claimed, and so is what it cannot give back */
 static bool contains(const struct iommu_dma_chunk *chunk, u64 first, u64 count)
 {
-	u64 bit = first - READ_ONCE(chunk->base);
+	unsigned long base = READ_ONCE(chunk->base);
+	u64 bit = first - base;
 
-	return bit < IOMMU_DMA_CHUNK_GRANULES &&
-	       count <= IOMMU_DMA_CHUNK_GRANULES - bit &&
-	       !(READ_ONCE(chunk->claimed[bit / BITS_PER_LONG]) & BIT_MASK(bit));
+	if (bit >= IOMMU_DMA_CHUNK_GRANULES ||
+	    count > IOMMU_DMA_CHUNK_GRANULES - bit)
+		return false;
+	/*
+	 * It may have gone away and come back as another one. Pairs with smp_wmb()
+	 * in iommu_dma_chunk_open().
+	 */
+	return !(smp_load_acquire(&chunk->claimed[bit / BITS_PER_LONG]) &
+		 BIT_MASK(bit)) &&
+	       READ_ONCE(chunk->base) == base;
 }
 
 static bool take_from_slot(struct iommu_dma_zone *zone, unsigned int class,
@@ -65,7 +79,6 @@ static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
 	for (unsigned int i = 0; i < READY_TRIES && !list_empty(ready); i++) {
 		struct iommu_dma_chunk *chunk =
 			list_first_entry(ready, struct iommu_dma_chunk, list);
-
 		int ret = iommu_dma_chunk_take(chunk, want, granule);
 
 		if (!ret) {
@@ -193,7 +206,7 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 	int ret;
 
 	xa_init_flags(&zone->chunks, XA_FLAGS_LOCK_IRQ);
-	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class ++)
+	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++)
 		INIT_LIST_HEAD(&zone->ready[class]);
 	INIT_LIST_HEAD(&zone->unused);
 
@@ -257,6 +270,7 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 	unsigned int class = iommu_dma_class_of(want->count);
 	unsigned long flags;
 	bool found;
+	int ret;
 
 	if (want->limit < zone->regions.first)
 		return -ENOSPC;
@@ -273,7 +287,11 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 		if (found)
 			return 0;
 	}
-	return take_from_regions(zone, want, granule);
+	/* Overtaken by who knew the chunk as another one: it is seldom even once */
+	do {
+		ret = take_from_regions(zone, want, granule);
+	} while (ret == -EAGAIN);
+	return ret;
 }
 
 /* The chunk that these granules are in, or NULL */
@@ -348,9 +366,8 @@ bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 	if (!READ_ONCE(chunk->users) &&
 	    iommu_dma_zone_unsettled(chunk, first % IOMMU_DMA_CHUNK_GRANULES,
 				     count))
-		return iommu_dma_zone_given(zone, chunk,
-					    first % IOMMU_DMA_CHUNK_GRANULES,
-					    count);
+		return iommu_dma_zone_given(
+			zone, chunk, first % IOMMU_DMA_CHUNK_GRANULES, count);
 	return true;
 }
 
@@ -468,13 +485,19 @@ int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 	u64 end;
 
 	for (; !ret && first <= last; first = end + 1) {
-		ret = iommu_dma_spares_fill(&spares, GFP_KERNEL);
-		if (ret)
-			break;
-		end = last;
-		xa_lock_irqsave(&zone->chunks, flags);
-		ret = reserve_part(zone, first, &end, &spares);
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		/* What others hold for a while is not in use */
+		for (unsigned int i = 0; i < RESERVE_TRIES; i++) {
+			ret = iommu_dma_spares_fill(&spares, GFP_KERNEL);
+			if (ret)
+				break;
+			end = last;
+			xa_lock_irqsave(&zone->chunks, flags);
+			ret = reserve_part(zone, first, &end, &spares);
+			xa_unlock_irqrestore(&zone->chunks, flags);
+			if (ret != -EBUSY)
+				break;
+			cpu_relax();
+		}
 	}
 	iommu_dma_spares_free(&spares);
 	return ret;

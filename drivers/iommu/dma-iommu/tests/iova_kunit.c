@@ -121,8 +121,7 @@ static void test_masks(struct kunit *test)
 		dma_addr_t mask = DMA_BIT_MASK(bits);
 		dma_addr_t iova = take(test, space, SZ_4K, 0, mask);
 		/* All of a zone that lies below it, without granule 0 */
-		size_t rest = bits <= 32 ? mask + 1 - SZ_4K :
-					   mask + 1 - SZ_4G;
+		size_t rest = bits <= 32 ? mask + 1 - SZ_4K : mask + 1 - SZ_4G;
 
 		KUNIT_EXPECT_EQ(test, used(test, space), 1);
 		give(test, space, iova, SZ_4K);
@@ -227,9 +226,9 @@ static void test_small_limit_is_its_own(struct kunit *test)
  */
 static void test_alignments(struct kunit *test)
 {
-	static const unsigned int counts[] = { 1,   2,	 3,   7,   8,	9,   63,
-					       64,  65,	 100, 128, 500, 511,
-					       512, 513, 1000 };
+	static const unsigned int counts[] = { 1,   2,	 3,   7,   8,	9,
+					       63,  64,	 65,  100, 128, 500,
+					       511, 512, 513, 1000 };
 	struct iommu_dma_space *space =
 		new_space(test, SZ_4K, 0, DMA_BIT_MASK(48));
 
@@ -293,8 +292,8 @@ static void test_apertures(struct kunit *test)
 				  spaces[i].last);
 		const size_t granule = spaces[i].granule;
 		unsigned int count = spaces[i].granules;
-		dma_addr_t *iova = kunit_kcalloc(test, count, sizeof(*iova),
-						 GFP_KERNEL);
+		dma_addr_t *iova =
+			kunit_kcalloc(test, count, sizeof(*iova), GFP_KERNEL);
 
 		KUNIT_ASSERT_NOT_NULL(test, iova);
 		for (unsigned int j = 0; j < count; j++)
@@ -312,15 +311,17 @@ static void test_bad_spaces(struct kunit *test)
 {
 	struct iommu_dma_space space = {};
 
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, PAGE_SIZE * 2, 0,
-						   NO_LIMIT), -EINVAL);
+	KUNIT_EXPECT_EQ(
+		test, iommu_dma_space_init(&space, PAGE_SIZE * 2, 0, NO_LIMIT),
+		-EINVAL);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, SZ_4K, 0, SZ_4K),
 			-EINVAL);
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, SZ_4K, SZ_8K,
-						   SZ_4K), -EINVAL);
+	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, SZ_4K, SZ_8K, SZ_4K),
+			-EINVAL);
 	KUNIT_EXPECT_EQ(test,
 			iommu_dma_space_init(&space, SZ_4K, NO_LIMIT - 100,
-					     NO_LIMIT), -EINVAL);
+					     NO_LIMIT),
+			-EINVAL);
 	/* Nothing to destroy, and nothing wrong with that */
 	iommu_dma_space_destroy(&space);
 }
@@ -392,25 +393,28 @@ static void test_reserve(struct kunit *test)
 	/* Outside, and backwards */
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, 0, 0), 0);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, 0, first - 1), 0);
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, last + 1,
-						      NO_LIMIT), 0);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_reserve(space, last + 1, NO_LIMIT), 0);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, first + 1, first),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 0);
 
 	/* One byte is a granule; again is no error */
 	for (int i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test,
-				iommu_dma_space_reserve(space, 0, first), 0);
+		KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, 0, first),
+				0);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 1);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, last, NO_LIMIT),
 			0);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 2);
 	/* Overlaps, and the border */
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, SZ_4G - SZ_16K,
-						      SZ_4G + SZ_16K - 1), 0);
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, SZ_4G - SZ_32K,
-						      SZ_4G + 100), 0);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_reserve(space, SZ_4G - SZ_16K,
+						SZ_4G + SZ_16K - 1),
+			0);
+	KUNIT_EXPECT_EQ(
+		test,
+		iommu_dma_space_reserve(space, SZ_4G - SZ_32K, SZ_4G + 100), 0);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 2 + 8 + 4);
 	left -= 2 + 8 + 4;
 
@@ -452,13 +456,16 @@ static void test_late_reservation(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, iova, iova),
 			-EBUSY);
-	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, large + CHUNK,
-						      large + CHUNK), -EBUSY);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_reserve(space, large + CHUNK,
+						large + CHUNK),
+			-EBUSY);
 
 	for (int i = 0; i < 2; i++)
 		KUNIT_EXPECT_EQ(test,
 				iommu_dma_space_reserve(space, iova + SZ_4K,
-							iova + SZ_16K - 1), 0);
+							iova + SZ_16K - 1),
+				0);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 3);
 	KUNIT_EXPECT_FALSE(test,
 			   iommu_dma_space_free(space, iova + SZ_4K, SZ_4K));
@@ -501,30 +508,28 @@ static void test_wrong_frees(struct kunit *test)
 				   iommu_dma_space_free(space, iova + 1, size));
 		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, iova,
 							      size + SZ_4K));
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, iova,
-							      SIZE_MAX));
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space,
-							      min(iova, next),
-							      2 * size));
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, 0, size));
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, SZ_1G,
-							      size));
 		KUNIT_EXPECT_FALSE(test,
-				   iommu_dma_space_free(space, SZ_4G * 8, size));
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, NO_LIMIT -
-							      SZ_4K + 1, size));
+				   iommu_dma_space_free(space, iova, SIZE_MAX));
+		KUNIT_EXPECT_FALSE(test,
+				   iommu_dma_space_free(space, min(iova, next),
+							2 * size));
+		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, 0, size));
+		KUNIT_EXPECT_FALSE(test,
+				   iommu_dma_space_free(space, SZ_1G, size));
+		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, SZ_4G * 8,
+							      size));
+		KUNIT_EXPECT_FALSE(
+			test, iommu_dma_space_free(space, NO_LIMIT - SZ_4K + 1,
+						   size));
 		for (size_t part = SZ_4K; part < size; part += SZ_4K) {
-			KUNIT_EXPECT_FALSE(test,
-					   iommu_dma_space_free(space, iova,
-								part));
-			KUNIT_EXPECT_FALSE(test,
-					   iommu_dma_space_free(space,
-								iova + part,
-								size - part));
-			KUNIT_EXPECT_FALSE(test,
-					   iommu_dma_space_free(space,
-								iova + part,
-								SZ_4K));
+			KUNIT_EXPECT_FALSE(
+				test, iommu_dma_space_free(space, iova, part));
+			KUNIT_EXPECT_FALSE(
+				test, iommu_dma_space_free(space, iova + part,
+							   size - part));
+			KUNIT_EXPECT_FALSE(
+				test, iommu_dma_space_free(space, iova + part,
+							   SZ_4K));
 		}
 		KUNIT_EXPECT_EQ(test, used(test, space), all);
 
@@ -544,8 +549,7 @@ static void test_wrong_frees(struct kunit *test)
 static void test_quarantine(struct kunit *test)
 {
 	static const size_t sizes[] = { SZ_4K, SZ_64K, SZ_1M, SZ_2M + SZ_4K };
-	struct iommu_dma_space *space =
-		new_space(test, SZ_4K, 0, SZ_32M - 1);
+	struct iommu_dma_space *space = new_space(test, SZ_4K, 0, SZ_32M - 1);
 	size_t lost = 0;
 	dma_addr_t iova;
 
@@ -561,8 +565,8 @@ static void test_quarantine(struct kunit *test)
 		lost += sizes[i];
 		KUNIT_EXPECT_EQ(test, atomic_long_read(&space->quarantined),
 				lost);
-		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, iova,
-							      sizes[i]));
+		KUNIT_EXPECT_FALSE(test,
+				   iommu_dma_space_free(space, iova, sizes[i]));
 		KUNIT_EXPECT_EQ(test, used(test, space), lost / SZ_4K);
 	}
 	for (size_t left = SZ_32M - SZ_4K - lost; left; left -= SZ_4K)
@@ -577,8 +581,8 @@ static void test_quarantine(struct kunit *test)
  */
 static void test_exact_hole(struct kunit *test)
 {
-	static const unsigned int counts[] = { 1,   2,	 3,    5,   8,	  64,
-					       65,  100, 256,  300, 512,  513,
+	static const unsigned int counts[] = { 1,   2,	 3,    5,   8,	 64,
+					       65,  100, 256,  300, 512, 513,
 					       600, 700, 1024, 1025 };
 	const unsigned int all = SZ_16M / SZ_4K;
 	struct iommu_dma_space *space =
@@ -604,8 +608,10 @@ static void test_exact_hole(struct kunit *test)
 			give(test, space, hole + j * SZ_4K, SZ_4K);
 		expect_refused(test, space, (count + 1) * SZ_4K, 0, NO_LIMIT,
 			       -ENOSPC);
-		KUNIT_EXPECT_EQ(test, take(test, space, count * SZ_4K,
-					   align * SZ_4K, NO_LIMIT), hole);
+		KUNIT_EXPECT_EQ(test,
+				take(test, space, count * SZ_4K, align * SZ_4K,
+				     NO_LIMIT),
+				hole);
 		KUNIT_EXPECT_EQ(test, used(test, space), all);
 
 		/* Back to single granules */
@@ -643,8 +649,8 @@ static void test_out_of_memory(struct kunit *test)
 		unsigned int nth = 0, left;
 
 		do {
-			struct iommu_dma_space *space = new_space(
-				test, SZ_4K, 0, DMA_BIT_MASK(48));
+			struct iommu_dma_space *space =
+				new_space(test, SZ_4K, 0, DMA_BIT_MASK(48));
 			dma_addr_t iova;
 
 			fail_nth(++nth);
@@ -797,25 +803,24 @@ static void test_random(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(test, model->space), 0);
 }
 
-static struct kunit_case iova_cases[] = {
-	KUNIT_CASE(test_masks),
-	KUNIT_CASE(test_odd_limits),
-	KUNIT_CASE(test_bad_requests),
-	KUNIT_CASE(test_small_limit_is_its_own),
-	KUNIT_CASE(test_alignments),
-	KUNIT_CASE(test_apertures),
-	KUNIT_CASE(test_bad_spaces),
-	KUNIT_CASE(test_prefer_32bit),
-	KUNIT_CASE(test_reserve),
-	KUNIT_CASE(test_reserve_all),
-	KUNIT_CASE(test_late_reservation),
-	KUNIT_CASE(test_wrong_frees),
-	KUNIT_CASE(test_quarantine),
-	KUNIT_CASE(test_exact_hole),
-	KUNIT_CASE(test_out_of_memory),
-	KUNIT_CASE_SLOW(test_random),
-	{}
-};
+static struct kunit_case iova_cases[] = { KUNIT_CASE(test_masks),
+					  KUNIT_CASE(test_odd_limits),
+					  KUNIT_CASE(test_bad_requests),
+					  KUNIT_CASE(
+						  test_small_limit_is_its_own),
+					  KUNIT_CASE(test_alignments),
+					  KUNIT_CASE(test_apertures),
+					  KUNIT_CASE(test_bad_spaces),
+					  KUNIT_CASE(test_prefer_32bit),
+					  KUNIT_CASE(test_reserve),
+					  KUNIT_CASE(test_reserve_all),
+					  KUNIT_CASE(test_late_reservation),
+					  KUNIT_CASE(test_wrong_frees),
+					  KUNIT_CASE(test_quarantine),
+					  KUNIT_CASE(test_exact_hole),
+					  KUNIT_CASE(test_out_of_memory),
+					  KUNIT_CASE_SLOW(test_random),
+					  {} };
 
 static struct kunit_suite iova_suite = {
 	.name = "iommu_dma_iova",

@@ -217,8 +217,7 @@ static unsigned int slots_with(struct iommu_dma_zone *zone,
 		struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
 
 		for (class = 0; class < IOMMU_DMA_CLASSES; class++)
-			count += slots->chunk[class] ==
-				 chunk;
+			count += slots->chunk[class] == chunk;
 	}
 	return count;
 }
@@ -228,9 +227,8 @@ static const char *check_unowned(struct iommu_dma_zone *zone,
 				 const struct iommu_dma_chunk *chunk,
 				 unsigned long listed)
 {
-	bool marked = xa_get_mark(&zone->chunks,
-				  chunk->base >> IOMMU_DMA_CHUNK_ORDER,
-				  XA_MARK_0);
+	bool marked = xa_get_mark(
+		&zone->chunks, chunk->base >> IOMMU_DMA_CHUNK_ORDER, XA_MARK_0);
 	unsigned int room = dumb_room(chunk);
 
 	if (room == chunk->to - chunk->from + 1)
@@ -282,6 +280,11 @@ static const char *check_chunk(struct iommu_dma_zone *zone, u64 index,
 		if (broken)
 			return broken;
 	}
+
+	if (chunk->users &&
+	    !xa_get_mark(&zone->chunks, chunk->base >> IOMMU_DMA_CHUNK_ORDER,
+			 IOMMU_DMA_CHUNK_HAS_ROOM))
+		return "a chunk with users is not marked as having room";
 
 	census->chunks++;
 	census->bytes += sizeof(*chunk);

@@ -15,6 +15,10 @@
 })
 
 /* One-way: what comes before stays before */
+#define smp_rmb() smp_mb()
+#define smp_wmb() smp_mb()
+#define cpu_relax() barrier()
+
 #define smp_store_release(p, value)				\
 ({								\
 	__atomic_store_n(p, value, __ATOMIC_RELEASE);		\
