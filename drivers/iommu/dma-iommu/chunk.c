@@ -263,7 +263,7 @@ int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 {
 	unsigned int count = want->count, align = want->align;
 	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
-	unsigned long base = READ_ONCE(chunk->base);
+	unsigned long base = READ_ONCE(chunk->base), starts;
 	bool held = false;
 	int first;
 
@@ -283,9 +283,8 @@ int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
 	}
 
 	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
-		first = iommu_dma_chunk_take_in_word(
-			chunk, count, iommu_dma_word_starts(align, offset),
-			last);
+		starts = iommu_dma_word_starts(align, offset);
+		first = iommu_dma_chunk_take_in_word(chunk, count, starts, last);
 		if (first >= 0)
 			goto taken;
 		first = take_across(chunk, count, align, offset, last, &held);
@@ -322,8 +321,7 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 	unsigned int word;
 	unsigned long old;
 
-	unrolled_full for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
-	{
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
 		old = xchg_acquire(&chunk->map[word], ~0UL);
 		if (old)
 			goto overtaken;
@@ -331,7 +329,8 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 
 	/* All but the first one; nobody else writes there now */
 	WRITE_ONCE(chunk->joined[0], ~1UL);
-	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		WRITE_ONCE(chunk->joined[word], ~0UL);
 	return true;
 
@@ -439,7 +438,8 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
 	unsigned long joined = ~0UL;
 	unsigned int word;
 
-	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		joined &= READ_ONCE(chunk->joined[word]);
 
 	/* Of several who give back the same, the one who clears this may */
@@ -447,9 +447,11 @@ bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk)
 	    cmpxchg_relaxed(&chunk->joined[0], ~1UL, 0) != ~1UL)
 		return false;
 
-	unrolled_full for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full
+	for (word = 1; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		WRITE_ONCE(chunk->joined[word], 0);
-	unrolled_full for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
 		/* Pairs with set_bits(), as in clear_range() */
 		smp_store_release(&chunk->map[word], 0);
 	/* Pairs with that in iommu_dma_zone_settle() */

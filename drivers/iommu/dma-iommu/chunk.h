@@ -19,7 +19,7 @@
 #include "region.h"
 
 #define IOMMU_DMA_CHUNK_ORDER 9
-#define IOMMU_DMA_CHUNK_GRANULES (1U << IOMMU_DMA_CHUNK_ORDER)
+#define IOMMU_DMA_CHUNK_GRANULES 512U
 #define IOMMU_DMA_CHUNK_WORDS (IOMMU_DMA_CHUNK_GRANULES / BITS_PER_LONG)
 
 /* iommu_dma_chunk::plain of a chunk that is not: far from all granules there are */
@@ -160,9 +160,8 @@ iommu_dma_chunk_take_in_word(struct iommu_dma_chunk *chunk, unsigned int count,
 			if (!try_cmpxchg_acquire(word, &old, old | bits << bit))
 				continue;
 			if (count > 1)
-				iommu_dma_word_set(
-					&chunk->joined[word - chunk->map],
-					(bits - 1) << bit);
+				iommu_dma_word_set(&chunk->joined[base / BITS_PER_LONG],
+						   (bits - 1) << bit);
 			return base + bit;
 		}
 		if (word == end)

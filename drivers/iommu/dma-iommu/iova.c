@@ -243,10 +243,11 @@ static int alloc_any(struct iommu_dma_space *space,
 static bool take_all(struct iommu_dma_space *space,
 		     const struct iommu_dma_request *request, dma_addr_t *iova)
 {
-	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
-		space, request->prefer_32bit, IOMMU_DMA_CHUNK_GRANULES);
+	const unsigned int all = IOMMU_DMA_CHUNK_GRANULES;
+	struct iommu_dma_chunk *chunk =
+		iommu_dma_space_chunk(space, request->prefer_32bit, all);
 
-	if (request->size != IOMMU_DMA_CHUNK_GRANULES << space->shift ||
+	if (request->size != all << space->shift ||
 	    request->align > request->size ||
 	    request->align & (request->align - 1) || request->offset || !chunk)
 		return false;
@@ -292,10 +293,11 @@ static bool in_space(const struct iommu_dma_space *space, dma_addr_t iova,
 static bool give_all(struct iommu_dma_space *space, dma_addr_t iova,
 		     size_t size)
 {
-	struct iommu_dma_chunk *chunk = iommu_dma_space_chunk(
-		space, iova <= U32_MAX, IOMMU_DMA_CHUNK_GRANULES);
+	const unsigned int all = IOMMU_DMA_CHUNK_GRANULES;
+	struct iommu_dma_chunk *chunk =
+		iommu_dma_space_chunk(space, iova <= U32_MAX, all);
 
-	if (size != IOMMU_DMA_CHUNK_GRANULES << space->shift || !chunk ||
+	if (size != all << space->shift || !chunk ||
 	    iova >> space->shift != READ_ONCE(chunk->plain) ||
 	    !iommu_dma_chunk_give_all(chunk))
 		return false;

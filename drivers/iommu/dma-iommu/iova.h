@@ -91,9 +91,11 @@ iommu_dma_space_chunk(const struct iommu_dma_space *space, bool low,
  * What was taken keeps the chunk where it is: only now its limit can be looked at. As
  * a rule that holds for all of a chunk.
  */
-static __always_inline bool iommu_dma_space_taken(
-	struct iommu_dma_space *space, const struct iommu_dma_request *request,
-	const struct iommu_dma_chunk *chunk, unsigned int bit, dma_addr_t *iova)
+static __always_inline bool
+iommu_dma_space_taken(struct iommu_dma_space *space,
+		      const struct iommu_dma_request *request,
+		      const struct iommu_dma_chunk *chunk, unsigned int bit,
+		      dma_addr_t *iova)
 {
 	dma_addr_t first = (dma_addr_t)(READ_ONCE(chunk->base) + bit)
 			   << space->shift;

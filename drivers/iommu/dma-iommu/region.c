@@ -215,12 +215,13 @@ static struct iommu_dma_region *highest(struct iommu_dma_region *region,
 	for (;;) {
 		struct iommu_dma_region *above = right(region);
 
-		if (above && above->max_order >= order)
+		if (above && above->max_order >= order) {
 			region = above;
-		else if (region->order >= order)
+			continue;
+		}
+		if (region->order >= order)
 			return region;
-		else
-			region = left(region);
+		region = left(region);
 	}
 }
 

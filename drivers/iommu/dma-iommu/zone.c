@@ -143,9 +143,9 @@ static int take_region(struct iommu_dma_zone *zone,
 static struct iommu_dma_chunk *unused_chunk(struct iommu_dma_zone *zone,
 					    struct iommu_dma_chunk **fresh)
 {
-	struct iommu_dma_chunk *chunk = list_first_entry_or_null(
-		&zone->unused, struct iommu_dma_chunk, list);
+	struct iommu_dma_chunk *chunk;
 
+	chunk = list_first_entry_or_null(&zone->unused, typeof(*chunk), list);
 	if (chunk)
 		list_del(&chunk->list);
 	else
@@ -355,19 +355,17 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
 bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count)
 {
 	struct iommu_dma_chunk *chunk = find_chunk(zone, first, count);
+	unsigned int bit = first % IOMMU_DMA_CHUNK_GRANULES;
 
 	if (!chunk)
 		return free_region(zone, first, count);
-	if (!iommu_dma_chunk_give(chunk, first % IOMMU_DMA_CHUNK_GRANULES,
-				  count))
+	if (!iommu_dma_chunk_give(chunk, bit, count))
 		return false;
 
 	/* From here on, it may go away, and come back as another one */
 	if (!READ_ONCE(chunk->users) &&
-	    iommu_dma_zone_unsettled(chunk, first % IOMMU_DMA_CHUNK_GRANULES,
-				     count))
-		return iommu_dma_zone_given(
-			zone, chunk, first % IOMMU_DMA_CHUNK_GRANULES, count);
+	    iommu_dma_zone_unsettled(chunk, bit, count))
+		return iommu_dma_zone_given(zone, chunk, bit, count);
 	return true;
 }
 
@@ -386,13 +384,13 @@ bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 			       u64 count)
 {
 	struct iommu_dma_chunk *chunk = find_chunk(zone, first, count);
+	unsigned int bit = first % IOMMU_DMA_CHUNK_GRANULES;
 	struct iommu_dma_region *region;
 	unsigned long flags;
 	bool taken;
 
 	if (chunk)
-		return iommu_dma_chunk_quarantine(
-			chunk, first % IOMMU_DMA_CHUNK_GRANULES, count);
+		return iommu_dma_chunk_quarantine(chunk, bit, count);
 
 	xa_lock_irqsave(&zone->chunks, flags);
 	region = iommu_dma_regions_at(&zone->regions, first);

@@ -311,9 +311,9 @@ static void test_bad_spaces(struct kunit *test)
 {
 	struct iommu_dma_space space = {};
 
-	KUNIT_EXPECT_EQ(
-		test, iommu_dma_space_init(&space, PAGE_SIZE * 2, 0, NO_LIMIT),
-		-EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_init(&space, PAGE_SIZE * 2, 0, NO_LIMIT),
+			-EINVAL);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, SZ_4K, 0, SZ_4K),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_init(&space, SZ_4K, SZ_8K, SZ_4K),
@@ -412,16 +412,17 @@ static void test_reserve(struct kunit *test)
 			iommu_dma_space_reserve(space, SZ_4G - SZ_16K,
 						SZ_4G + SZ_16K - 1),
 			0);
-	KUNIT_EXPECT_EQ(
-		test,
-		iommu_dma_space_reserve(space, SZ_4G - SZ_32K, SZ_4G + 100), 0);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_reserve(space, SZ_4G - SZ_32K,
+						SZ_4G + 100),
+			0);
 	KUNIT_EXPECT_EQ(test, reserved(test, space), 2 + 8 + 4);
 	left -= 2 + 8 + 4;
 
 	for (; left; left--) {
 		iova = take(test, space, SZ_4K, 0, NO_LIMIT);
-		KUNIT_EXPECT_TRUE(test, iova < SZ_4G - SZ_32K ||
-						iova >= SZ_4G + SZ_16K);
+		KUNIT_EXPECT_FALSE(test, iova >= SZ_4G - SZ_32K &&
+				   iova < SZ_4G + SZ_16K);
 		KUNIT_EXPECT_NE(test, iova, first);
 		KUNIT_EXPECT_NE(test, iova, last - SZ_4K + 1);
 	}
@@ -474,8 +475,8 @@ static void test_late_reservation(struct kunit *test)
 	/* The chunk has room around it */
 	for (int i = 0; i < 100; i++) {
 		other = take(test, space, SZ_4K, 0, NO_LIMIT);
-		KUNIT_EXPECT_TRUE(test, other < iova + SZ_4K ||
-						other >= iova + SZ_16K);
+		KUNIT_EXPECT_FALSE(test, other >= iova + SZ_4K &&
+				   other < iova + SZ_16K);
 	}
 
 	give(test, space, iova, SZ_4K);
@@ -518,18 +519,22 @@ static void test_wrong_frees(struct kunit *test)
 				   iommu_dma_space_free(space, SZ_1G, size));
 		KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, SZ_4G * 8,
 							      size));
-		KUNIT_EXPECT_FALSE(
-			test, iommu_dma_space_free(space, NO_LIMIT - SZ_4K + 1,
-						   size));
+		KUNIT_EXPECT_FALSE(test,
+				   iommu_dma_space_free(space,
+							NO_LIMIT - SZ_4K + 1,
+							size));
 		for (size_t part = SZ_4K; part < size; part += SZ_4K) {
-			KUNIT_EXPECT_FALSE(
-				test, iommu_dma_space_free(space, iova, part));
-			KUNIT_EXPECT_FALSE(
-				test, iommu_dma_space_free(space, iova + part,
-							   size - part));
-			KUNIT_EXPECT_FALSE(
-				test, iommu_dma_space_free(space, iova + part,
-							   SZ_4K));
+			dma_addr_t at = iova + part;
+
+			KUNIT_EXPECT_FALSE(test,
+					   iommu_dma_space_free(space, iova,
+								part));
+			KUNIT_EXPECT_FALSE(test,
+					   iommu_dma_space_free(space, at,
+								size - part));
+			KUNIT_EXPECT_FALSE(test,
+					   iommu_dma_space_free(space, at,
+								SZ_4K));
 		}
 		KUNIT_EXPECT_EQ(test, used(test, space), all);
 
@@ -803,24 +808,25 @@ static void test_random(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(test, model->space), 0);
 }
 
-static struct kunit_case iova_cases[] = { KUNIT_CASE(test_masks),
-					  KUNIT_CASE(test_odd_limits),
-					  KUNIT_CASE(test_bad_requests),
-					  KUNIT_CASE(
-						  test_small_limit_is_its_own),
-					  KUNIT_CASE(test_alignments),
-					  KUNIT_CASE(test_apertures),
-					  KUNIT_CASE(test_bad_spaces),
-					  KUNIT_CASE(test_prefer_32bit),
-					  KUNIT_CASE(test_reserve),
-					  KUNIT_CASE(test_reserve_all),
-					  KUNIT_CASE(test_late_reservation),
-					  KUNIT_CASE(test_wrong_frees),
-					  KUNIT_CASE(test_quarantine),
-					  KUNIT_CASE(test_exact_hole),
-					  KUNIT_CASE(test_out_of_memory),
-					  KUNIT_CASE_SLOW(test_random),
-					  {} };
+static struct kunit_case iova_cases[] = {
+	KUNIT_CASE(test_masks),
+	KUNIT_CASE(test_odd_limits),
+	KUNIT_CASE(test_bad_requests),
+	KUNIT_CASE(test_small_limit_is_its_own),
+	KUNIT_CASE(test_alignments),
+	KUNIT_CASE(test_apertures),
+	KUNIT_CASE(test_bad_spaces),
+	KUNIT_CASE(test_prefer_32bit),
+	KUNIT_CASE(test_reserve),
+	KUNIT_CASE(test_reserve_all),
+	KUNIT_CASE(test_late_reservation),
+	KUNIT_CASE(test_wrong_frees),
+	KUNIT_CASE(test_quarantine),
+	KUNIT_CASE(test_exact_hole),
+	KUNIT_CASE(test_out_of_memory),
+	KUNIT_CASE_SLOW(test_random),
+	{}
+};
 
 static struct kunit_suite iova_suite = {
 	.name = "iommu_dma_iova",

@@ -333,10 +333,12 @@ static void test_adoption(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 }
 
-static struct kunit_case iova_smp_cases[] = { KUNIT_CASE_SLOW(test_storm),
-					      KUNIT_CASE_SLOW(test_hotplug),
-					      KUNIT_CASE_SLOW(test_adoption),
-					      {} };
+static struct kunit_case iova_smp_cases[] = {
+	KUNIT_CASE_SLOW(test_storm),
+	KUNIT_CASE_SLOW(test_hotplug),
+	KUNIT_CASE_SLOW(test_adoption),
+	{}
+};
 
 static struct kunit_suite iova_smp_suite = {
 	.name = "iommu_dma_iova_smp",

@@ -227,8 +227,8 @@ static const char *check_unowned(struct iommu_dma_zone *zone,
 				 const struct iommu_dma_chunk *chunk,
 				 unsigned long listed)
 {
-	bool marked = xa_get_mark(
-		&zone->chunks, chunk->base >> IOMMU_DMA_CHUNK_ORDER, XA_MARK_0);
+	unsigned long index = chunk->base >> IOMMU_DMA_CHUNK_ORDER;
+	bool marked = xa_get_mark(&zone->chunks, index, XA_MARK_0);
 	unsigned int room = dumb_room(chunk);
 
 	if (room == chunk->to - chunk->from + 1)

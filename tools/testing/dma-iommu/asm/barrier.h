@@ -15,8 +15,12 @@
 })
 
 /* One-way: what comes before stays before */
-#define smp_rmb() smp_mb()
-#define smp_wmb() smp_mb()
+/* For reads: full, here */
+#define smp_rmb()	smp_mb()
+
+/* For writes: full, here */
+#define smp_wmb()	smp_mb()
+
 #define cpu_relax() barrier()
 
 #define smp_store_release(p, value)				\
