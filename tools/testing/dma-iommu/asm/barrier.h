@@ -15,11 +15,8 @@
 })
 
 /* One-way: what comes before stays before */
-/* For reads: full, here */
-#define smp_rmb()	smp_mb()
-
-/* For writes: full, here */
-#define smp_wmb()	smp_mb()
+#define smp_rmb()	smp_mb() /* for reads; full, here */
+#define smp_wmb()	smp_mb() /* for writes; full, here */
 
 #define cpu_relax() barrier()
 
