@@ -306,6 +306,16 @@ taken:
 	return 0;
 }
 
+/* Set all bits of @word if all are clear */
+static bool take_word(unsigned long *word)
+{
+	unsigned long old = xchg_acquire(word, ~0UL);
+
+	if (old)
+		iommu_dma_word_clear(word, ~old);
+	return !old;
+}
+
 /**
  * iommu_dma_chunk_take_all() - Take all granules of a chunk
  * @chunk: the chunk
@@ -319,13 +329,11 @@ taken:
 bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 {
 	unsigned int word;
-	unsigned long old;
 
-	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
-		old = xchg_acquire(&chunk->map[word], ~0UL);
-		if (old)
+	unrolled_full
+	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++)
+		if (!take_word(&chunk->map[word]))
 			goto overtaken;
-	}
 
 	/* All but the first one; nobody else writes there now */
 	WRITE_ONCE(chunk->joined[0], ~1UL);
@@ -335,7 +343,6 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk)
 	return true;
 
 overtaken:
-	iommu_dma_word_clear(&chunk->map[word], ~old);
 	while (word--)
 		/* Pairs with set_bits(), as in clear_range() */
 		smp_store_release(&chunk->map[word], 0);

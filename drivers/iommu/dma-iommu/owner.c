@@ -102,17 +102,18 @@ bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
 	const unsigned int share = IOMMU_DMA_READY_ROOM / IOMMU_DMA_CHUNK_WORDS;
 	unsigned int own = READ_ONCE(chunk->to) - READ_ONCE(chunk->from) + 1;
 	unsigned long word = READ_ONCE(chunk->map[first / BITS_PER_LONG]);
+	/* In a chunk that is all its own, that word says most of it */
+	bool one = own == IOMMU_DMA_CHUNK_GRANULES &&
+		   first % BITS_PER_LONG + count <= BITS_PER_LONG;
 
 	switch (READ_ONCE(chunk->state)) {
 	case IOMMU_DMA_CHUNK_ROOM:
-		if (own == IOMMU_DMA_CHUNK_GRANULES &&
-		    first % BITS_PER_LONG + count <= BITS_PER_LONG &&
-		    hweight_long(~word) < share)
+		if (one && hweight_long(~word) < share)
 			return false;
 		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
 		       iommu_dma_chunk_empty(chunk);
 	case IOMMU_DMA_CHUNK_READY:
-		return iommu_dma_chunk_empty(chunk);
+		return !(one && word) && iommu_dma_chunk_empty(chunk);
 	default:
 		return true;
 	}

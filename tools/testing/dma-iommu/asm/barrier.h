@@ -14,12 +14,18 @@
 	shim_stir();						\
 })
 
-/* One-way: what comes before stays before */
-#define smp_rmb()	smp_mb() /* for reads; full, here */
-#define smp_wmb()	smp_mb() /* for writes; full, here */
+static inline void shim_barrier(void)
+{
+	/* For reads or for writes only: full, here */
+	smp_mb();
+}
+
+#define smp_rmb shim_barrier
+#define smp_wmb shim_barrier
 
 #define cpu_relax() barrier()
 
+/* One-way: what comes before stays before */
 #define smp_store_release(p, value)				\
 ({								\
 	__atomic_store_n(p, value, __ATOMIC_RELEASE);		\
