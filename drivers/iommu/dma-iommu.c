@@ -60,6 +60,23 @@ early_param("iommu.forcedac", iommu_dma_forcedac_setup);
 /* Cookies */
 
 /**
+ * iommu_dma_new_cookie() - Make what a domain is to own
+ * @domain: the domain
+ * @size: bytes
+ *
+ * Context: Process context, may sleep.
+ * Return: zeroed memory, or as ERR_PTR()
+ * * -EEXIST	- the domain has a cookie already. A retry does not help.
+ * * -ENOMEM	- out of memory.
+ */
+void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size)
+{
+	if (domain->cookie_type != IOMMU_COOKIE_NONE)
+		return ERR_PTR(-EEXIST);
+	return kzalloc(size, GFP_KERNEL) ?: ERR_PTR(-ENOMEM);
+}
+
+/**
  * iommu_get_dma_cookie() - Make a domain usable for the DMA API
  * @domain: the domain
  *
@@ -72,12 +89,9 @@ int iommu_get_dma_cookie(struct iommu_domain *domain)
 {
 	struct iommu_dma_cookie *cookie;
 
-	if (domain->cookie_type != IOMMU_COOKIE_NONE)
-		return -EEXIST;
-
-	cookie = kzalloc_obj(*cookie);
-	if (!cookie)
-		return -ENOMEM;
+	cookie = iommu_dma_new_cookie(domain, sizeof(*cookie));
+	if (IS_ERR(cookie))
+		return PTR_ERR(cookie);
 
 	iommu_dma_msi_init(&cookie->msi);
 	domain->iova_cookie = cookie;

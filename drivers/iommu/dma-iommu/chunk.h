@@ -18,8 +18,8 @@
 
 #include "region.h"
 
-#define IOMMU_DMA_CHUNK_ORDER 9
 #define IOMMU_DMA_CHUNK_GRANULES 512U
+#define IOMMU_DMA_CHUNK_ORDER ilog2(IOMMU_DMA_CHUNK_GRANULES)
 #define IOMMU_DMA_CHUNK_WORDS (IOMMU_DMA_CHUNK_GRANULES / BITS_PER_LONG)
 
 /* iommu_dma_chunk::plain of a chunk that is not: far from all granules there are */

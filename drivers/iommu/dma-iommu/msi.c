@@ -143,12 +143,9 @@ int iommu_get_msi_cookie(struct iommu_domain *domain, dma_addr_t base)
 
 	if (domain->type != IOMMU_DOMAIN_UNMANAGED)
 		return -EINVAL;
-	if (domain->cookie_type != IOMMU_COOKIE_NONE)
-		return -EEXIST;
-
-	cookie = kzalloc_obj(*cookie);
-	if (!cookie)
-		return -ENOMEM;
+	cookie = iommu_dma_new_cookie(domain, sizeof(*cookie));
+	if (IS_ERR(cookie))
+		return PTR_ERR(cookie);
 
 	iommu_dma_msi_init(&cookie->msi);
 	cookie->next = base;

@@ -58,7 +58,7 @@ void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 	if (chunk->state == IOMMU_DMA_CHUNK_READY)
 		list_del(&chunk->list);
 	WRITE_ONCE(chunk->state, IOMMU_DMA_CHUNK_LONE);
-	/* Pairs with clear_bits() in chunk.c */
+	/* Pairs with the full barrier after clearing, see chunk.c */
 	smp_mb();
 
 	if (iommu_dma_chunk_empty(chunk) &&

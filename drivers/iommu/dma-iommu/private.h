@@ -102,6 +102,7 @@ static inline bool iommu_dma_dev_plain(struct device *dev)
 	return READ_ONCE(dev->iommu->dma_flags) == IOMMU_DMA_DEV_COHERENT;
 }
 
+void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size);
 struct iommu_domain *iommu_dma_enter(struct device *dev);
 int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
 		   unsigned long attrs);

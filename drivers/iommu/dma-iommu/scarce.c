@@ -254,8 +254,9 @@ static int trim_beside_regions(struct iommu_dma_zone *zone,
 		}
 		xa_unlock_irqrestore(&zone->chunks, flags);
 		if (room)
-			ret = trim_at(zone, first - 1) ?:
-							 trim_at(zone, last + 1);
+			ret = trim_at(zone, first - 1);
+		if (room && !ret)
+			ret = trim_at(zone, last + 1);
 	}
 	return ret;
 }
@@ -328,8 +329,9 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 	if (ret != -ENOSPC)
 		return ret;
 
-	ret = trim_between_chunks(zone, want) ?:
-						trim_beside_regions(zone, want);
+	ret = trim_between_chunks(zone, want);
+	if (!ret)
+		ret = trim_beside_regions(zone, want);
 	if (ret)
 		return ret;
 	return search_regions(zone, want, granule);

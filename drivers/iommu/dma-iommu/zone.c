@@ -255,9 +255,9 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
  * @want: the request
  * @granule: set to the first granule on success
  *
- * Takes a chunk's steps if the chunk of this CPU has room,
- * else (READY_TRIES + 1) times as many and 80 log n, with interrupts off. Once per
- * 128 granules at most a CPU has to look for another chunk.
+ * Takes a chunk's steps if the chunk of this CPU has room, else (READY_TRIES + 1)
+ * times as many and 80 log n, with interrupts off. Once per 128 granules at most a
+ * CPU has to look for another chunk.
  *
  * Context: Any context. May take the lock of the zone.
  * Return: 0, or
@@ -343,10 +343,10 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
  * @first: first granule
  * @count: granules, at least 1
  *
- * Takes the steps of iommu_dma_chunk_give(), and of xa_load() if it is not a chunk of this CPU.
- * Once when a chunk without users gets room, once when it has plenty, and when it is
- * empty, 8 log n are taken with interrupts off; and so they are for a region of its
- * own. Needs no memory.
+ * Takes the steps of iommu_dma_chunk_give(), and of xa_load() if it is not a chunk
+ * of this CPU. Once when a chunk without users gets room, once when it has plenty,
+ * and when it is empty, 8 log n are taken with interrupts off; and so they are for a
+ * region of its own. Needs no memory.
  *
  * Context: Any context. May take the lock of the zone.
  * Return: true; false, and nothing is changed, if these are not granules that were
