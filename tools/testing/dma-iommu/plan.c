@@ -21,8 +21,30 @@
 
 static struct iommu_dma_shape shape;
 static struct scatterlist list[ENTRIES + 1];
+static enum iommu_dma_sg_kind kinds[ENTRIES];
 static struct iommu_dma_run runs[ENTRIES];
 static unsigned int run_count;
+
+/* What is reached past the IOMMU has a bus address that says where it is, and is odd */
+static dma_addr_t bus_address(const struct scatterlist *sg)
+{
+	return ~sg->phys;
+}
+
+static enum iommu_dma_sg_kind kind_of(void *data, struct scatterlist *sg,
+				      dma_addr_t *bus)
+{
+	if (data != kinds)
+		shim_die("the data is another's");
+	if (kinds[sg - list] == IOMMU_DMA_SG_BUS)
+		*bus = bus_address(sg);
+	return kinds[sg - list];
+}
+
+static bool takes_iova(unsigned int entry)
+{
+	return list[entry].length && kinds[entry] != IOMMU_DMA_SG_BUS;
+}
 
 static void pick_list(struct source *source, unsigned int count)
 {
@@ -35,6 +57,15 @@ static void pick_list(struct source *source, unsigned int count)
 	};
 	if (pick(source, 3))
 		shape.boundary = (1UL << (10 + pick(source, 23))) - 1;
+	if (!pick(source, 3))
+		shape.kept = (1UL << pick(source, 22)) - 1;
+	memset(kinds, 0, sizeof(kinds));
+	if (!pick(source, 3)) {
+		shape.kind = kind_of;
+		shape.data = kinds;
+		for (unsigned int i = 0; i < count; i++)
+			kinds[i] = pick(source, 3);
+	}
 
 	for (unsigned int i = 0; i < count; i++) {
 		/* Often what follows the one before it in memory, too */
@@ -47,6 +78,7 @@ static void pick_list(struct source *source, unsigned int count)
 			.length = pick(source, 1 + (1U << pick(source, 20))),
 			.dma_length = 123,
 			.dma_address = 456,
+			.bus = !pick(source, 8),
 		};
 		if (!pick(source, 4))
 			list[i].length &= ~(shape.granule - 1);
@@ -55,24 +87,32 @@ static void pick_list(struct source *source, unsigned int count)
 }
 
 /* Where the memory is that a device finds at @offset of the range */
-static phys_addr_t lookup(size_t offset, size_t *left)
+static phys_addr_t lookup(size_t offset, size_t *left, bool *mmio)
 {
 	for (unsigned int i = 0; i < run_count; i++)
 		if (offset >= runs[i].offset &&
 		    offset - runs[i].offset < runs[i].size) {
+			*mmio = runs[i].mmio;
 			*left = runs[i].offset + runs[i].size - offset;
 			return runs[i].phys + (offset - runs[i].offset);
 		}
 	shim_die("nothing is mapped at %zx", offset);
 }
 
-static void check_entry(const struct scatterlist *sg, size_t offset)
+static void check_entry(const struct scatterlist *sg, dma_addr_t iova,
+			size_t offset)
 {
 	size_t left;
+	bool mmio;
 
+	if (((iova + offset) ^ sg->phys) & shape.kept)
+		shim_die("%zx does not keep bits of its address", offset);
 	for (unsigned int done = 0; done < sg->length; done += left) {
-		if (lookup(offset + done, &left) != sg->phys + done)
+		if (lookup(offset + done, &left, &mmio) != sg->phys + done)
 			shim_die("other memory is mapped at %zx",
+				 offset + done);
+		if (mmio != (kinds[sg - list] == IOMMU_DMA_SG_MMIO))
+			shim_die("%zx is mapped as the other kind",
 				 offset + done);
 		if (left > sg->length - done)
 			left = sg->length - done;
@@ -109,12 +149,14 @@ static void check_segment(const struct scatterlist *segment,
 			  const struct scatterlist *sg, unsigned int entries)
 {
 	u64 last = segment->dma_address + segment->dma_length - 1;
-	u64 offset = sg->phys & (shape.granule - 1);
+	u64 offset = sg->phys & (shape.granule - 1 | shape.kept);
 
 	if (entries > 1 && segment->dma_length > shape.max_seg)
 		shim_die("a segment of %x bytes", segment->dma_length);
+	/* One entry cannot be helped if what it keeps says where in a block it is */
 	if (shape.boundary != ULONG_MAX && crosses(segment->dma_address, last) &&
-	    (entries > 1 || !crosses(offset, offset + sg->length - 1)))
+	    (entries > 1 || (!crosses(offset, offset + sg->length - 1) &&
+			     shape.kept <= shape.boundary)))
 		shim_die("a segment leaves its block");
 }
 
@@ -131,20 +173,57 @@ static void check_segments(unsigned int count, dma_addr_t iova, int segments)
 			if (entry == count)
 				shim_die("more was mapped than there is");
 			sg = &list[entry++];
-			check_entry(sg, list[i].dma_address - iova + done);
+			if (list[i].bus != !takes_iova(sg - list))
+				shim_die("a segment is of the other kind");
+			if (list[i].bus) {
+				done += sg->length;
+				if (list[i].dma_address != bus_address(sg))
+					shim_die("another's bus address");
+				break;
+			}
+			check_entry(sg, iova, list[i].dma_address - iova + done);
 			done += sg->length;
 			entries++;
 		}
 		if (!done || done != list[i].dma_length)
 			shim_die("a segment ends within an entry");
-		check_segment(&list[i], sg, entries);
+		if (!list[i].bus)
+			check_segment(&list[i], sg, entries);
 	}
 	for (; entry < count; entry++)
 		if (list[entry].length)
 			shim_die("less was mapped than there is");
 	for (entry = segments; entry < count; entry++)
-		if (list[entry].dma_length)
+		if (list[entry].dma_length || list[entry].bus)
 			shim_die("there are more segments than was said");
+}
+
+/* Who walks over the entries later finds each where it was put */
+static void check_mapped_entries(const struct iommu_dma_plan *plan,
+				 unsigned int count, dma_addr_t iova)
+{
+	struct iommu_dma_mapped_walk mapped;
+	struct iommu_dma_entry entry;
+	struct iommu_dma_walk walk;
+	struct scatterlist *sg;
+	dma_addr_t addr;
+
+	iommu_dma_walk_start(&walk, plan);
+	iommu_dma_mapped_walk_start(&mapped, list, count);
+	for (unsigned int i = 0; i < count; i++) {
+		if (!takes_iova(i))
+			continue;
+		if (!iommu_dma_walk_next_entry(&walk, plan, &entry) ||
+		    entry.sg != &list[i] ||
+		    entry.mmio != (kinds[i] == IOMMU_DMA_SG_MMIO))
+			shim_die("entry %u is not in the plan", i);
+		if (!iommu_dma_mapped_walk_next(&mapped, &sg, &addr) ||
+		    sg != &list[i] || addr != iova + entry.offset)
+			shim_die("entry %u is not where it was mapped", i);
+	}
+	if (iommu_dma_walk_next_entry(&walk, plan, &entry) ||
+	    iommu_dma_mapped_walk_next(&mapped, &sg, &addr))
+		shim_die("there is an entry more");
 }
 
 /* What is unmapped is what was mapped */
@@ -157,15 +236,19 @@ static void check_extents(unsigned int count, dma_addr_t iova)
 
 	while (iommu_dma_sg_next_extent(&sg, &left, shape.granule, &extent)) {
 		size_t there;
+		bool mmio;
 
-		lookup(extent.iova - iova, &there);
-		lookup(extent.iova - iova + extent.size - 1, &there);
+		lookup(extent.iova - iova, &there, &mmio);
+		lookup(extent.iova - iova + extent.size - 1, &there, &mmio);
 		sum += extent.size;
 	}
 	for (unsigned int i = 0; i < run_count; i++)
 		sum -= runs[i].size;
 	if (sum)
 		shim_die("%zx bytes more are unmapped than were mapped", sum);
+	for (unsigned int i = 0; i < count; i++)
+		if (list[i].bus)
+			shim_die("segment %u is still a bus address", i);
 }
 
 static void step(struct source *source)
@@ -193,11 +276,14 @@ static void step(struct source *source)
 	if (memcmp(before, list, sizeof(list)))
 		shim_die("the list was written to before all was certain");
 
-	iova = pick(source, 1000) * plan.align;
+	if (plan.offset >= plan.align || plan.offset & (shape.granule - 1))
+		shim_die("an offset of %zx", plan.offset);
+	iova = pick(source, 1000) * plan.align + plan.offset;
 	ret = iommu_dma_plan_write(&plan, iova);
 	if (ret < 1 || ret > (int)count)
 		shim_die("%d segments", ret);
 	check_segments(count, iova, ret);
+	check_mapped_entries(&plan, count, iova);
 	check_extents(count, iova);
 }
 
