@@ -6,14 +6,18 @@
  * domains and devices, and the entry points that the DMA core calls, which are
  * compositions of what the files in dma-iommu/ do:
  *
+ *   stream.c  memory of the caller: one buffer, or a scatterlist
+ *   link.c    the same in two steps: IOVA first, memory later
+ *   buffer.c  memory that the layer allocates itself
+ *
+ * and these stand on
+ *
  *   sg.c      how a scatterlist is laid out (the plan)
  *   iova.c    where in IOVA space there is room
  *   commit.c  the one way into a mapping
- *   retire.c  the one way out
- *   buffer.c  memory that the layer allocates itself
+ *   retire.c  the one way out; flush.c a part of it that waits, in lazy mode
+ *   bounce.c  what must not be mapped in place
  *   msi.c     doorbells; resv.c reserved regions
- *   bounce.c  what must not be mapped in place; flush.c lazy mode; link.c the
- *	       two-step API
  *
  * Principles: plan, then commit: the caller's scatterlist is written to only on
  * success. Nothing that a device can still reach is released. What a device
@@ -33,8 +37,6 @@
 #include <linux/dma-map-ops.h>
 #include <linux/iommu-dma.h>
 #include <linux/jump_label.h>
-#include <linux/memremap.h>
-#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 
@@ -110,6 +112,7 @@ void iommu_put_dma_cookie(struct iommu_domain *domain)
 {
 	struct iommu_dma_cookie *cookie = domain->iova_cookie;
 
+	iommu_dma_flush_destroy(&cookie->lazy);
 	iommu_dma_space_destroy(&cookie->space);
 	iommu_dma_msi_destroy(&cookie->msi);
 	kfree(cookie);
@@ -190,6 +193,9 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 		return ret;
 
 	/* Strict mode is always there, and always safe */
+	iommu_dma_flush_setup(domain, dev);
+	if (iommu_dma_dev_untrusted(dev))
+		iommu_dma_flush_forbid(domain);
 	if (domain->type == IOMMU_DOMAIN_DMA_FQ && iommu_dma_init_fq(domain))
 		domain->type = IOMMU_DOMAIN_DMA;
 
@@ -306,364 +312,6 @@ struct iommu_dma_request iommu_dma_device_request(struct device *dev,
 	};
 }
 
-/* Streaming mappings */
-
-/* The CPU caches are not looked at by @dev, and the caller left them to us */
-static bool need_cache_sync(struct device *dev, unsigned long attrs)
-{
-	return !iommu_dma_dev_coherent(dev) &&
-	       !(attrs & (DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_MMIO));
-}
-
-/* Address bits that the device wants kept, beyond those of a granule */
-static size_t wide_align_mask(struct device *dev,
-			      const struct iommu_dma_space *space)
-{
-	return dma_get_min_align_mask(dev) & ~(space->granule - 1);
-}
-
-/**
- * iommu_dma_map_phys() - Map a physically contiguous buffer
- * @dev: the device
- * @phys: physical address
- * @size: bytes
- * @dir: direction of the transfer
- * @attrs: DMA attributes
- *
- * A buffer that would have to be bounced is refused.
- *
- * Context: Any context. Takes the locks of the IOVA space and of the IOMMU
- * driver.
- * Return: The DMA address, with @phys's offset into a granule, or
- * DMA_MAPPING_ERROR. A retry may help when other mappings are gone, unless the
- * request can never succeed.
- */
-dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-			      enum dma_data_direction dir, unsigned long attrs)
-{
-	struct iommu_dma_request request =
-		iommu_dma_device_request(dev, dma_get_mask(dev));
-	struct iommu_domain *domain = iommu_dma_enter(dev);
-	int prot = iommu_dma_prot(dev, dir, attrs);
-	struct iommu_dma_space *space;
-	size_t granules, kept;
-	dma_addr_t iova;
-
-	if (!domain)
-		return DMA_MAPPING_ERROR;
-
-	/* Before the caches of what may not be memory are written back */
-	space = &domain->iova_cookie->space;
-	if (!iommu_dma_granules(space, phys, size, &granules) ||
-	    iommu_dma_bounce_needed(dev, phys, size, dir, attrs))
-		return DMA_MAPPING_ERROR;
-
-	kept = wide_align_mask(dev, space);
-	if (kept) {
-		request.align = (size_t)dma_get_min_align_mask(dev) + 1;
-		request.offset = phys & kept;
-	}
-
-	if (need_cache_sync(dev, attrs)) {
-		arch_sync_dma_for_device(phys, size, dir);
-		arch_sync_dma_flush();
-	}
-
-	if (iommu_dma_commit_range(domain, request, phys, size, prot,
-				   GFP_ATOMIC, &iova))
-		return DMA_MAPPING_ERROR;
-	return iova;
-}
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
-
-/**
- * iommu_dma_unmap_phys() - Take a mapping of iommu_dma_map_phys() away
- * @dev: the device
- * @dma_handle: the DMA address
- * @size: as for the mapping
- * @dir: as for the mapping
- * @attrs: as for the mapping
- *
- * When it returns, the device cannot reach the buffer. The page table is looked
- * up only for a device whose caches have to be kept in step.
- *
- * Context: Any context. Takes the locks of the IOVA space and of the IOMMU
- * driver; waits for the invalidation.
- */
-void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
-			  size_t size, enum dma_data_direction dir,
-			  unsigned long attrs)
-{
-	struct iommu_domain *domain = iommu_get_dma_domain(dev);
-	struct iommu_dma_space *space = &domain->iova_cookie->space;
-	size_t offset = iommu_dma_offset(space, dma_handle);
-	bool sync = need_cache_sync(dev, attrs);
-	phys_addr_t phys = 0;
-	size_t granules;
-
-	if (WARN_ON_ONCE(!iommu_dma_granules(space, dma_handle, size,
-					     &granules)))
-		return;
-	if (sync)
-		phys = iommu_iova_to_phys(domain, dma_handle);
-
-	/* On a mismatch nobody knows if @phys is the buffer */
-	if (!iommu_dma_retire_range(domain, dma_handle - offset, granules))
-		return;
-
-	if (sync) {
-		arch_sync_dma_for_cpu(phys, size, dir);
-		arch_sync_dma_flush();
-	}
-}
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_unmap_phys);
-
-typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
-			      enum dma_data_direction dir);
-
-static void sync_list(struct scatterlist *sgl, int nents,
-		      enum dma_data_direction dir, cache_sync_fn sync)
-{
-	struct scatterlist *sg;
-	int i;
-
-	for_each_sg(sgl, sg, nents, i)
-		sync(sg_phys(sg), sg->length, dir);
-	arch_sync_dma_flush();
-}
-
-/* What keeps a list from being mapped in place: 0, or an errno of the DMA API */
-static int check_list(struct device *dev, struct scatterlist *sgl, int nents,
-		      enum dma_data_direction dir, unsigned long attrs)
-{
-	struct scatterlist *sg;
-	int i;
-
-	if (!IS_ENABLED(CONFIG_PCI_P2PDMA) && iommu_dma_dev_plain(dev))
-		return 0;
-
-	for_each_sg(sgl, sg, nents, i) {
-		if (IS_ENABLED(CONFIG_PCI_P2PDMA) &&
-		    is_pci_p2pdma_page(sg_page(sg)))
-			return -EREMOTEIO;
-		if (iommu_dma_bounce_needed(dev, sg_phys(sg), sg->length, dir,
-					    attrs))
-			return -EINVAL;
-	}
-	return 0;
-}
-
-/*
- * The DMA API knows four errnos and gives each a meaning. -EREMOTEIO speaks of
- * peer-to-peer memory, of which an IOMMU driver knows nothing.
- */
-static int to_dma_errno(int ret)
-{
-	switch (ret) {
-	case -EINVAL:
-	case -ENOMEM:
-		return ret;
-	case -ENOSPC:
-		return -ENOMEM;
-	case -EOVERFLOW:
-		return -EINVAL;
-	default:
-		return -EIO;
-	}
-}
-
-/**
- * iommu_dma_map_sg() - Map a scatterlist to one range of IOVA
- * @dev: the device
- * @sgl: the list
- * @nents: its entries
- * @dir: direction of the transfer
- * @attrs: DMA attributes
- *
- * Segments respect the device's segment boundary and maximum segment size; what
- * is contiguous for the device is merged. On failure the list is byte for byte
- * what it was. Takes a few steps per entry.
- *
- * Context: Any context. Takes the locks of the IOVA space and of the IOMMU
- * driver.
- * Return: The number of DMA segments, at least 1, or
- * * -EINVAL	- the list is empty, too large, or has a buffer that would have
- *		  to be bounced or aligned to more than a granule. A retry does
- *		  not help.
- * * -ENOMEM	- no room or no memory. A retry may help.
- * * -EIO	- the IOMMU driver refused.
- * * -EREMOTEIO	- peer-to-peer memory, which is not supported. A retry does not
- *		  help.
- */
-int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
-		     enum dma_data_direction dir, unsigned long attrs)
-{
-	struct iommu_dma_request request =
-		iommu_dma_device_request(dev, dma_get_mask(dev));
-	struct iommu_domain *domain = iommu_dma_enter(dev);
-	int prot = iommu_dma_prot(dev, dir, attrs);
-	struct iommu_dma_shape shape = {
-		.boundary = dma_get_seg_boundary(dev),
-		.max_seg = dma_get_max_seg_size(dev),
-	};
-	struct iommu_dma_plan plan;
-	dma_addr_t iova;
-	int ret;
-
-	if (!domain)
-		return -EIO;
-	if (wide_align_mask(dev, &domain->iova_cookie->space)) {
-		dev_warn_once(dev, "DMA alignment beyond the IOMMU granule refused for lists\n");
-		return -EINVAL;
-	}
-
-	ret = check_list(dev, sgl, nents, dir, attrs);
-	if (ret)
-		return ret;
-
-	shape.granule = domain->iova_cookie->space.granule;
-	ret = iommu_dma_plan_make(&plan, &shape, sgl, nents);
-	if (ret)
-		return to_dma_errno(ret);
-
-	if (need_cache_sync(dev, attrs))
-		sync_list(sgl, nents, dir, arch_sync_dma_for_device);
-
-	ret = iommu_dma_commit_plan(domain, request, &plan, prot, GFP_ATOMIC,
-				    &iova);
-	if (ret)
-		return to_dma_errno(ret);
-
-	return iommu_dma_plan_write(&plan, iova);
-}
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_sg);
-
-/**
- * iommu_dma_unmap_sg() - Take a mapping of iommu_dma_map_sg() away
- * @dev: the device
- * @sgl: the list
- * @nents: its entries, as for the mapping
- * @dir: as for the mapping
- * @attrs: as for the mapping
- *
- * When it returns, the device cannot reach the buffers. The IOMMU driver is asked
- * to invalidate once for the whole list; it may do so in parts.
- *
- * Context: Any context. Takes the locks of the IOVA space and of the IOMMU
- * driver.
- */
-void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
-			enum dma_data_direction dir, unsigned long attrs)
-{
-	struct iommu_domain *domain = iommu_get_dma_domain(dev);
-	size_t granule = domain->iova_cookie->space.granule;
-	struct iommu_dma_extent extent;
-	struct iommu_dma_retire retire;
-	struct scatterlist *sg = sgl;
-	dma_addr_t start, end = 0;
-	int left = nents;
-
-	/* Not mapped */
-	if (WARN_ON_ONCE(nents <= 0 || !sg_dma_len(sgl)))
-		return;
-
-	start = ALIGN_DOWN(sg_dma_address(sgl), granule);
-	iommu_dma_retire_begin(&retire, domain);
-	while (iommu_dma_sg_next_extent(&sg, &left, granule, &extent)) {
-		iommu_dma_retire_clear(&retire, extent.iova, extent.size);
-		end = extent.iova + extent.size;
-	}
-	iommu_dma_retire_finish(&retire, start, end - start);
-
-	if (need_cache_sync(dev, attrs))
-		sync_list(sgl, nents, dir, arch_sync_dma_for_cpu);
-}
-
-/*
- * The memory behind a DMA address. The IOMMU API has no better answer than 0 for
- * "not mapped", which is an address only where there is memory at 0.
- */
-static bool mapped_phys(struct device *dev, dma_addr_t dma_handle,
-			phys_addr_t *phys)
-{
-	*phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), dma_handle);
-	return !WARN_ON_ONCE(!*phys && !pfn_valid(0));
-}
-
-/**
- * iommu_dma_sync_single_for_cpu() - Let the CPU see what the device wrote
- * @dev: the device
- * @dma_handle: DMA address, anywhere in a mapping
- * @size: bytes, within that mapping
- * @dir: as for the mapping
- *
- * Context: Any context.
- */
-void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
-				   size_t size, enum dma_data_direction dir)
-{
-	phys_addr_t phys;
-
-	if (iommu_dma_dev_coherent(dev) || !mapped_phys(dev, dma_handle, &phys))
-		return;
-
-	arch_sync_dma_for_cpu(phys, size, dir);
-	arch_sync_dma_flush();
-}
-
-/**
- * iommu_dma_sync_single_for_device() - Let the device see what the CPU wrote
- * @dev: the device
- * @dma_handle: DMA address, anywhere in a mapping
- * @size: bytes, within that mapping
- * @dir: as for the mapping
- *
- * Context: Any context.
- */
-void iommu_dma_sync_single_for_device(struct device *dev, dma_addr_t dma_handle,
-				      size_t size, enum dma_data_direction dir)
-{
-	phys_addr_t phys;
-
-	if (iommu_dma_dev_coherent(dev) || !mapped_phys(dev, dma_handle, &phys))
-		return;
-
-	arch_sync_dma_for_device(phys, size, dir);
-	arch_sync_dma_flush();
-}
-
-/**
- * iommu_dma_sync_sg_for_cpu() - Let the CPU see what the device wrote
- * @dev: the device
- * @sgl: the mapped list
- * @nelems: its entries, as for the mapping
- * @dir: as for the mapping
- *
- * Context: Any context.
- */
-void iommu_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl,
-			       int nelems, enum dma_data_direction dir)
-{
-	if (!iommu_dma_dev_coherent(dev))
-		sync_list(sgl, nelems, dir, arch_sync_dma_for_cpu);
-}
-
-/**
- * iommu_dma_sync_sg_for_device() - Let the device see what the CPU wrote
- * @dev: the device
- * @sgl: the mapped list
- * @nelems: its entries, as for the mapping
- * @dir: as for the mapping
- *
- * Context: Any context.
- */
-void iommu_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
-				  int nelems, enum dma_data_direction dir)
-{
-	if (!iommu_dma_dev_coherent(dev))
-		sync_list(sgl, nelems, dir, arch_sync_dma_for_device);
-}
-
 /* Limits that drivers ask for */
 
 /**
@@ -698,7 +346,8 @@ size_t iommu_dma_opt_mapping_size(void)
  * @dev: the device
  *
  * Context: Any context.
- * Return: Bytes. There is no limit but the room that other mappings leave.
+ * Return: Bytes. There is no limit but the room that other mappings leave: where a
+ * buffer has to be bounced, that are two granules of it at most.
  */
 size_t iommu_dma_max_mapping_size(struct device *dev)
 {

@@ -139,8 +139,8 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 
 	ret = iommu_dma_plan_make(&plan, &shape, sgt->sgl, sgt->orig_nents);
 	if (!ret)
-		ret = iommu_dma_commit_plan(domain, request, &plan, prot, gfp,
-					    iova);
+		ret = iommu_dma_commit_plan(domain, request, &plan, NULL, prot,
+					    gfp, iova);
 	if (ret)
 		sg_free_table(sgt);
 	return ret;
@@ -183,7 +183,7 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 {
 	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova,
-				      (size_t)count << PAGE_SHIFT);
+				      (size_t)count << PAGE_SHIFT, false);
 }
 
 static void *alloc_discontiguous(struct device *dev, size_t size,

@@ -5,7 +5,8 @@
  * Owns the step from "this memory, these limits" to a live mapping: find IOVA,
  * fill the page table, make the IOMMU see it. Either all of it succeeds or
  * nothing of it is left, and what has to be taken away again leaves through
- * retire.c like everything else.
+ * retire.c like everything else. A buffer that bounces is mapped in up to three
+ * pieces, of which the first and the last are slots, see bounce.c.
  *
  * Locks: none of its own.
  */
@@ -43,9 +44,20 @@ static bool match_pages(const struct iommu_domain *domain,
 	return false;
 }
 
-static int find_room(struct iommu_domain *domain,
-		     struct iommu_dma_request *request, phys_addr_t phys,
-		     dma_addr_t *iova)
+/**
+ * iommu_dma_commit_room() - Find IOVA for a physically contiguous range
+ * @domain: the domain, which has a DMA cookie
+ * @request: limits, size and alignment of the IOVA; where there is no alignment, one
+ *	     that lets the page table be small is filled in
+ * @phys: physical address, granule aligned
+ * @iova: set to the start of the range on success
+ *
+ * Context: Any context. Takes the locks of the space.
+ * Return: as iommu_dma_space_alloc().
+ */
+int iommu_dma_commit_room(struct iommu_domain *domain,
+			  struct iommu_dma_request *request, phys_addr_t phys,
+			  dma_addr_t *iova)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	bool matched = match_pages(domain, request, phys);
@@ -59,22 +71,15 @@ static int find_room(struct iommu_domain *domain,
 	return iommu_dma_space_alloc(space, request, iova);
 }
 
-/* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
-static int roll_back(struct iommu_domain *domain,
-		     const struct iommu_dma_plan *plan, dma_addr_t start,
-		     size_t mapped)
+/* Make the mappings visible to the IOMMU and say where the data is, or undo it all */
+static int finish_range(struct iommu_domain *domain, dma_addr_t start,
+			size_t size)
 {
-	struct iommu_dma_retire retire;
-	struct iommu_dma_walk walk;
-	struct iommu_dma_run run;
+	int ret = iommu_sync_map(domain, start, size);
 
-	iommu_dma_retire_begin(&retire, domain);
-	iommu_dma_walk_start(&walk, plan);
-	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
-		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
-	if (!iommu_dma_retire_finish(&retire, start, plan->size))
+	if (ret && !iommu_dma_retire_range(domain, start, size, false))
 		return -ENOTRECOVERABLE;
-	return 0;
+	return ret;
 }
 
 /**
@@ -113,7 +118,7 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	if (!iommu_dma_granules(space, phys, size, &request.size))
 		return -EINVAL;
 
-	ret = find_room(domain, &request, phys - offset, &start);
+	ret = iommu_dma_commit_room(domain, &request, phys - offset, &start);
 	if (ret)
 		return ret;
 
@@ -125,57 +130,208 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 		return ret;
 	}
 
-	ret = iommu_sync_map(domain, start, request.size);
-	if (ret) {
-		if (!iommu_dma_retire_range(domain, start, request.size))
-			return -ENOTRECOVERABLE;
+	ret = finish_range(domain, start, request.size);
+	if (ret)
 		return ret;
-	}
-
 	*iova = start + offset;
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_range);
 
+/* Map a slot that stands in for the @size bytes at @phys, in one granule */
+static int map_slot(struct iommu_domain *domain,
+		    const struct iommu_dma_transfer *transfer, dma_addr_t iova,
+		    phys_addr_t phys, size_t size, int prot, gfp_t gfp)
+{
+	size_t granule = domain->iova_cookie->space.granule;
+	phys_addr_t slot;
+	int ret;
+
+	ret = iommu_dma_bounce_take(transfer, granule, phys, size, &slot,
+				    &prot);
+	if (ret)
+		return ret;
+
+	ret = iommu_map_nosync(domain, ALIGN_DOWN(iova, granule),
+			       ALIGN_DOWN(slot, granule), granule, prot, gfp);
+	if (ret)
+		iommu_dma_bounce_drop(transfer->dev, slot);
+	return ret;
+}
+
+/* What is undone was not used: there is nothing to copy back */
+static struct iommu_dma_transfer
+without_copy(const struct iommu_dma_transfer *transfer)
+{
+	struct iommu_dma_transfer undo = *transfer;
+
+	undo.attrs |= DMA_ATTR_SKIP_CPU_SYNC;
+	return undo;
+}
+
+/* Undo a buffer, which keeps its IOVA. False if that failed. */
+static bool undo_buffer(struct iommu_domain *domain,
+			const struct iommu_dma_transfer *transfer,
+			dma_addr_t iova, size_t size)
+{
+	struct iommu_dma_transfer undo = without_copy(transfer);
+	struct iommu_dma_bounced bounced;
+	struct iommu_dma_retire retire;
+
+	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &undo);
+	iommu_dma_retire_buffer(&retire, iova, size);
+	return iommu_dma_retire_cut(&retire);
+}
+
 /**
- * iommu_dma_commit_plan() - Map a scatterlist as planned
+ * iommu_dma_commit_buffer() - Map a buffer that bounces to a given place
  * @domain: the domain, which has a DMA cookie
- * @request: limits of the IOVA; its size and alignment come from the plan
- * @plan: the plan; its list is not written to
+ * @transfer: who moves data, and how
+ * @iova: where to, at the same offset into a granule as @phys
+ * @phys: physical address of the buffer
+ * @size: bytes, at least 1
  * @prot: IOMMU_READ, IOMMU_WRITE and others
  * @gfp: for the page table
- * @iova: set to the start of the range on success
  *
- * Holes of the plan stay unmapped.
+ * The caller has seen to the caches of what stays in place, and calls
+ * iommu_sync_map() for the range.
  *
- * Context: Any context if @gfp does not block. Takes the locks of the space and
- * of the IOMMU driver.
- * Return: 0, or
- * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
- * * -ENOTRECOVERABLE	- as for iommu_dma_commit_range().
- * * other	- the IOMMU driver refused, most often -ENOMEM.
+ * Context: Any context if @gfp does not block. Takes the locks of swiotlb and of
+ * the IOMMU driver.
+ * Return: 0, or nothing is mapped and no slot is taken:
+ * * -ENOTRECOVERABLE	- except that undoing it failed. The caller must quarantine
+ *			  the IOVA.
+ * * other	- as of iommu_dma_bounce_take() or of the IOMMU driver.
  */
-int iommu_dma_commit_plan(struct iommu_domain *domain,
-			  struct iommu_dma_request request,
-			  const struct iommu_dma_plan *plan, int prot,
-			  gfp_t gfp, dma_addr_t *iova)
+int iommu_dma_commit_buffer(struct iommu_domain *domain,
+			    const struct iommu_dma_transfer *transfer,
+			    dma_addr_t iova, phys_addr_t phys, size_t size,
+			    int prot, gfp_t gfp)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
-	struct iommu_dma_walk walk;
-	struct iommu_dma_run run;
+	struct iommu_dma_split split = iommu_dma_split(space, phys, size);
+	size_t mapped = 0;
+	int ret = 0;
+
+	if (split.head) {
+		ret = map_slot(domain, transfer, iova, phys, split.head, prot,
+			       gfp);
+		if (ret)
+			return ret;
+		mapped = split.head;
+	}
+	if (split.middle) {
+		ret = iommu_map_nosync(domain, iova + mapped, phys + mapped,
+				       split.middle, prot, gfp);
+		if (ret)
+			goto err_undo;
+		mapped += split.middle;
+	}
+	if (split.tail) {
+		ret = map_slot(domain, transfer, iova + mapped, phys + mapped,
+			       split.tail, prot, gfp);
+		if (ret)
+			goto err_undo;
+	}
+	return 0;
+
+err_undo:
+	if (mapped && !undo_buffer(domain, transfer, iova, mapped))
+		return -ENOTRECOVERABLE;
+	return ret;
+}
+
+/**
+ * iommu_dma_commit_bounced() - Map a physically contiguous buffer that bounces
+ * @domain: the domain, which has a DMA cookie
+ * @request: as for iommu_dma_commit_range()
+ * @transfer: who moves data, and how
+ * @phys: physical address
+ * @size: bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE and others
+ * @gfp: for the page table
+ * @iova: set to what the device uses for @phys, on success
+ *
+ * Context: As of iommu_dma_commit_range(). Takes the locks of swiotlb as well.
+ * Return: as of iommu_dma_commit_range() and of iommu_dma_commit_buffer().
+ */
+int iommu_dma_commit_bounced(struct iommu_domain *domain,
+			     struct iommu_dma_request request,
+			     const struct iommu_dma_transfer *transfer,
+			     phys_addr_t phys, size_t size, int prot, gfp_t gfp,
+			     dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	size_t offset = iommu_dma_offset(space, phys);
 	dma_addr_t start;
 	int ret;
 
-	request.size = plan->size;
-	request.align = plan->align;
-	ret = iommu_dma_space_alloc(space, &request, &start);
+	if (!iommu_dma_granules(space, phys, size, &request.size))
+		return -EINVAL;
+
+	ret = iommu_dma_commit_room(domain, &request, phys - offset, &start);
 	if (ret)
 		return ret;
+
+	ret = iommu_dma_commit_buffer(domain, transfer, start + offset, phys,
+				      size, prot, gfp);
+	if (ret)
+		goto err_release;
+
+	ret = iommu_sync_map(domain, start, request.size);
+	if (ret) {
+		if (!undo_buffer(domain, transfer, start + offset, size))
+			ret = -ENOTRECOVERABLE;
+		goto err_release;
+	}
+
+	*iova = start + offset;
+	return 0;
+
+err_release:
+	if (ret == -ENOTRECOVERABLE)
+		iommu_dma_retire_quarantine(domain, start, request.size);
+	else
+		iommu_dma_space_free(space, start, request.size);
+	return ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_bounced);
+
+/* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
+static int roll_back(struct iommu_domain *domain,
+		     const struct iommu_dma_plan *plan, dma_addr_t start,
+		     size_t mapped)
+{
+	struct iommu_dma_retire retire;
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+
+	iommu_dma_retire_begin(&retire, domain, false);
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
+		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
+	if (!iommu_dma_retire_finish(&retire, start, plan->size))
+		return -ENOTRECOVERABLE;
+	return 0;
+}
+
+static int prot_of(int prot, bool mmio)
+{
+	return mmio ? (prot & ~IOMMU_CACHE) | IOMMU_MMIO : prot;
+}
+
+static int map_runs(struct iommu_domain *domain,
+		    const struct iommu_dma_plan *plan, dma_addr_t start,
+		    int prot, gfp_t gfp)
+{
+	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+	int ret;
 
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run)) {
 		ret = iommu_map_nosync(domain, start + run.offset, run.phys,
-				       run.size, prot, gfp);
+				       run.size, prot_of(prot, run.mmio), gfp);
 		if (ret)
 			return roll_back(domain, plan, start, run.offset) ?:
 									    ret;
@@ -184,8 +340,126 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 	ret = iommu_sync_map(domain, start, plan->size);
 	if (ret)
 		return roll_back(domain, plan, start, plan->size) ?: ret;
-
-	*iova = start;
 	return 0;
+}
+
+/* Undo the first @count entries that take IOVA: 0, or -ENOTRECOVERABLE */
+static int roll_back_entries(struct iommu_domain *domain,
+			     const struct iommu_dma_transfer *transfer,
+			     const struct iommu_dma_plan *plan,
+			     dma_addr_t start, unsigned int count, int ret)
+{
+	struct iommu_dma_transfer undo = without_copy(transfer);
+	struct iommu_dma_bounced bounced;
+	struct iommu_dma_retire retire;
+	struct iommu_dma_entry entry;
+	struct iommu_dma_walk walk;
+
+	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &undo);
+	/* Some of the entry after these is still there */
+	retire.mismatch = ret == -ENOTRECOVERABLE;
+
+	iommu_dma_walk_start(&walk, plan);
+	while (count-- && iommu_dma_walk_next_entry(&walk, plan, &entry))
+		iommu_dma_retire_buffer(&retire, start + entry.offset,
+					entry.sg->length);
+	if (!iommu_dma_retire_finish(&retire, start, plan->size))
+		return -ENOTRECOVERABLE;
+	return ret;
+}
+
+/* Map an entry whose data is to be at @iova */
+static int map_entry(struct iommu_domain *domain,
+		     const struct iommu_dma_transfer *transfer, dma_addr_t iova,
+		     const struct iommu_dma_entry *entry, int prot, gfp_t gfp)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	phys_addr_t phys = sg_phys(entry->sg);
+	size_t offset = iommu_dma_offset(space, phys);
+	size_t size = entry->sg->length;
+
+	if (!entry->mmio &&
+	    iommu_dma_bounce_check(transfer->dev, phys, size, transfer->dir,
+				   transfer->attrs))
+		return iommu_dma_commit_buffer(domain, transfer, iova, phys,
+					       size, prot, gfp);
+
+	/* It does not overflow, or there were no plan */
+	iommu_dma_granules(space, phys, size, &size);
+	return iommu_map_nosync(domain, iova - offset, phys - offset, size,
+				prot_of(prot, entry->mmio), gfp);
+}
+
+static int map_entries(struct iommu_domain *domain,
+		       const struct iommu_dma_transfer *transfer,
+		       const struct iommu_dma_plan *plan, dma_addr_t start,
+		       int prot, gfp_t gfp)
+{
+	struct iommu_dma_entry entry;
+	struct iommu_dma_walk walk;
+	unsigned int count = 0;
+	int ret;
+
+	iommu_dma_walk_start(&walk, plan);
+	while (iommu_dma_walk_next_entry(&walk, plan, &entry)) {
+		ret = map_entry(domain, transfer, start + entry.offset, &entry,
+				prot, gfp);
+		if (ret)
+			goto err_roll_back;
+		count++;
+	}
+
+	ret = iommu_sync_map(domain, start, plan->size);
+	if (!ret)
+		return 0;
+
+err_roll_back:
+	return roll_back_entries(domain, transfer, plan, start, count, ret);
+}
+
+/**
+ * iommu_dma_commit_plan() - Map a scatterlist as planned
+ * @domain: the domain, which has a DMA cookie
+ * @request: limits of the IOVA; its size and alignment come from the plan
+ * @plan: the plan; its list is not written to
+ * @transfer: who moves data, and how, if an entry may have to bounce; NULL to map
+ *	      all in place
+ * @prot: IOMMU_READ, IOMMU_WRITE and others
+ * @gfp: for the page table
+ * @iova: set to the start of the range on success
+ *
+ * Holes of the plan stay unmapped. What no entry takes IOVA for needs none.
+ *
+ * Context: Any context if @gfp does not block. Takes the locks of the space and
+ * of the IOMMU driver, and of swiotlb if there is a @transfer.
+ * Return: 0, or
+ * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * -ENOTRECOVERABLE	- as for iommu_dma_commit_range().
+ * * other	- as of iommu_dma_bounce_take(), or the IOMMU driver refused, most
+ *		  often -ENOMEM.
+ */
+int iommu_dma_commit_plan(struct iommu_domain *domain,
+			  struct iommu_dma_request request,
+			  const struct iommu_dma_plan *plan,
+			  const struct iommu_dma_transfer *transfer, int prot,
+			  gfp_t gfp, dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	int ret;
+
+	*iova = 0;
+	if (!plan->size)
+		return 0;
+
+	request.size = plan->size;
+	request.align = plan->align;
+	request.offset = plan->offset;
+	ret = iommu_dma_space_alloc(space, &request, iova);
+	if (ret)
+		return ret;
+
+	if (transfer)
+		return map_entries(domain, transfer, plan, *iova, prot, gfp);
+	return map_runs(domain, plan, *iova, prot, gfp);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_plan);

@@ -14,9 +14,13 @@
 #define __DMA_IOMMU_PRIVATE_H
 
 #include <linux/align.h>
+#include <linux/dma-map-ops.h>
 #include <linux/iommu.h>
 #include <linux/mutex.h>
+#include <linux/pci-p2pdma.h>
 
+#include "bounce.h"
+#include "flush.h"
 #include "iova.h"
 #include "sg.h"
 
@@ -68,10 +72,12 @@ int iommu_dma_msi_add_hw_region(struct iommu_dma_msi *msi, phys_addr_t start,
 /**
  * struct iommu_dma_cookie - What a domain of the DMA API owns
  * @space: IOVA space, set up with the first device
+ * @lazy: whether invalidations are deferred
  * @msi: doorbells
  */
 struct iommu_dma_cookie {
 	struct iommu_dma_space space;
+	struct iommu_dma_lazy lazy;
 	struct iommu_dma_msi msi;
 };
 
@@ -113,12 +119,25 @@ struct iommu_dma_request iommu_dma_device_request(struct device *dev,
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);
 
 /* commit.c */
+int iommu_dma_commit_room(struct iommu_domain *domain,
+			  struct iommu_dma_request *request, phys_addr_t phys,
+			  dma_addr_t *iova);
 int iommu_dma_commit_range(struct iommu_domain *domain,
 			   struct iommu_dma_request request, phys_addr_t phys,
 			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova);
+int iommu_dma_commit_buffer(struct iommu_domain *domain,
+			    const struct iommu_dma_transfer *transfer,
+			    dma_addr_t iova, phys_addr_t phys, size_t size,
+			    int prot, gfp_t gfp);
+int iommu_dma_commit_bounced(struct iommu_domain *domain,
+			     struct iommu_dma_request request,
+			     const struct iommu_dma_transfer *transfer,
+			     phys_addr_t phys, size_t size, int prot, gfp_t gfp,
+			     dma_addr_t *iova);
 int iommu_dma_commit_plan(struct iommu_domain *domain,
 			  struct iommu_dma_request request,
-			  const struct iommu_dma_plan *plan, int prot,
+			  const struct iommu_dma_plan *plan,
+			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova);
 
 /* retire.c */
@@ -126,6 +145,8 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 /**
  * struct iommu_dma_retire - A mapping on its way out
  * @domain: the domain that it leaves
+ * @flush: where it waits for its invalidation, or NULL if that is not deferred
+ * @bounced: slots that stand in for parts of it, or NULL if there are none
  * @gather: what has to be invalidated
  * @asked: bytes that the page table was asked to clear
  * @cleared: bytes that it said it cleared
@@ -133,6 +154,8 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
  */
 struct iommu_dma_retire {
 	struct iommu_domain *domain;
+	struct iommu_dma_flush *flush;
+	struct iommu_dma_bounced *bounced;
 	struct iommu_iotlb_gather gather;
 	size_t asked;
 	size_t cleared;
@@ -140,16 +163,59 @@ struct iommu_dma_retire {
 };
 
 void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
-			    struct iommu_domain *domain);
+			    struct iommu_domain *domain, bool may_defer);
+void iommu_dma_retire_begin_bounced(struct iommu_dma_retire *retire,
+				    struct iommu_domain *domain,
+				    struct iommu_dma_bounced *bounced,
+				    const struct iommu_dma_transfer *transfer);
 void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 			    size_t size);
+void iommu_dma_retire_buffer(struct iommu_dma_retire *retire, dma_addr_t iova,
+			     size_t size);
+bool iommu_dma_retire_cut(struct iommu_dma_retire *retire);
 bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size);
 bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
-			    size_t size);
+			    size_t size, bool may_defer);
+bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
+			      size_t size);
+void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
+				 size_t size);
 
-/* bounce.c */
-bool iommu_dma_bounce_needed(struct device *dev, phys_addr_t phys, size_t size,
-			     enum dma_data_direction dir, unsigned long attrs);
+/* stream.c */
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int iommu_dma_p2p_kind(struct device *dev, struct pci_p2pdma_map_state *state,
+		       struct scatterlist *sg, dma_addr_t *bus);
+#endif
+
+/* The CPU caches are not looked at by @dev, and the caller left them to us */
+static inline bool iommu_dma_need_cache_sync(struct device *dev,
+					     unsigned long attrs)
+{
+	return !iommu_dma_dev_coherent(dev) &&
+	       !(attrs & (DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_MMIO));
+}
+
+/* Address bits that the device wants kept, beyond those of a granule */
+static inline size_t iommu_dma_kept(struct device *dev,
+				    const struct iommu_dma_space *space)
+{
+	return dma_get_min_align_mask(dev) & ~(space->granule - 1);
+}
+
+/* Ask for IOVA that has those bits in common with @phys */
+static inline void iommu_dma_keep_bits(struct device *dev,
+				       const struct iommu_dma_space *space,
+				       struct iommu_dma_request *request,
+				       phys_addr_t phys)
+{
+	size_t kept = iommu_dma_kept(dev, space);
+
+	if (!kept)
+		return;
+	request->align = (size_t)dma_get_min_align_mask(dev) + 1;
+	request->offset = phys & kept;
+}
 
 #endif /* __DMA_IOMMU_PRIVATE_H */

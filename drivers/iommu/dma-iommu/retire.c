@@ -9,37 +9,76 @@
  *   1. clear the page table entries: iommu_dma_retire_clear(), any number of
  *      stretches, then iommu_dma_retire_finish():
  *   2. wait until the invalidation has completed
- *   3. page-table pages go back (the IOMMU driver frees them at the end of 2)
- *   4. the IOVA goes back
+ *   3. copy back what was bounced, and release its slots
+ *   4. page-table pages go back (the IOMMU driver frees them at the end of 2)
+ *   5. the IOVA goes back
+ *
+ * In a lazy domain flush.c does 2, 4 and 5 later, as one. What was bounced is never
+ * deferred, nor is what frees memory of this layer's own: nobody would know when.
  *
  * Nothing that a device can still reach is ever released. Where a page table did
  * not answer as asked, nobody knows any more what is reachable: the range is
- * quarantined, and the caller is told not to free what lay behind it.
+ * quarantined, slots are not given back, and the caller is told not to free what
+ * lay behind it.
  *
  * Locks: none of its own. Cannot fail, allocates nothing. Any context.
  */
 
 #include <kunit/visibility.h>
 
+#include "../iommu-pages.h"
 #include "private.h"
 
 /**
  * iommu_dma_retire_begin() - Start to take a mapping away
  * @retire: state, on the caller's stack
  * @domain: the domain, which has a DMA cookie
+ * @may_defer: the caller frees nothing when this is finished, so that a lazy domain
+ *	       may invalidate later
  *
  * Context: Any context.
  */
 void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
-			    struct iommu_domain *domain)
+			    struct iommu_domain *domain, bool may_defer)
 {
 	retire->domain = domain;
+	retire->flush = NULL;
+	retire->bounced = NULL;
 	retire->asked = 0;
 	retire->cleared = 0;
 	retire->mismatch = false;
 	iommu_iotlb_gather_init(&retire->gather);
+	if (!may_defer)
+		return;
+
+	/* Pairs with smp_store_release() in iommu_dma_init_fq() */
+	retire->flush = READ_ONCE(domain->iova_cookie->lazy.flush);
+	retire->gather.queued = retire->flush;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin);
+
+/**
+ * iommu_dma_retire_begin_bounced() - Start to take a mapping away that may bounce
+ * @retire: state, on the caller's stack
+ * @domain: the domain, which has a DMA cookie
+ * @bounced: further state, on the caller's stack, for the slots that are found
+ * @transfer: as for the mapping
+ *
+ * To go on with iommu_dma_retire_buffer(), once per buffer.
+ *
+ * Context: Any context.
+ */
+void iommu_dma_retire_begin_bounced(struct iommu_dma_retire *retire,
+				    struct iommu_domain *domain,
+				    struct iommu_dma_bounced *bounced,
+				    const struct iommu_dma_transfer *transfer)
+{
+	iommu_dma_retire_begin(retire, domain, false);
+	retire->bounced = bounced;
+	bounced->transfer = transfer;
+	bounced->nr = 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin_bounced);
 
 /**
  * iommu_dma_retire_clear() - Clear the page table for a stretch of a mapping
@@ -66,25 +105,149 @@ void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_clear);
 
 /**
+ * iommu_dma_retire_cut() - Cut the device off from what was cleared
+ * @retire: state, after all stretches have been cleared
+ *
+ * Copies back and releases what was bounced. The IOVA stays allocated: the caller
+ * goes on to use it.
+ *
+ * Context: Any context. Takes the locks of the IOMMU driver; waits for the
+ * invalidation.
+ * Return: true if no device can reach what was mapped. False if that is not
+ * known: the caller must quarantine the range and not free the memory.
+ */
+bool iommu_dma_retire_cut(struct iommu_dma_retire *retire)
+{
+	struct iommu_dma_bounced *bounced = retire->bounced;
+
+	if (retire->flush) {
+		iommu_dma_flush_now(retire->flush);
+		iommu_put_pages_list(&retire->gather.freelist);
+		retire->gather.freelist =
+			IOMMU_PAGES_LIST_INIT(retire->gather.freelist);
+	} else {
+		iommu_iotlb_sync(retire->domain, &retire->gather);
+	}
+
+	if (bounced && !retire->mismatch)
+		for (unsigned int i = 0; i < bounced->nr; i++)
+			iommu_dma_bounce_give(bounced->transfer,
+					      &bounced->piece[i]);
+	if (bounced)
+		bounced->nr = 0;
+	return !retire->mismatch;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_cut);
+
+/* Remember the slot that stands in for @size bytes at @iova, if there is one */
+static void note_slot(struct iommu_dma_retire *retire, dma_addr_t iova,
+		      size_t size)
+{
+	phys_addr_t phys = iommu_iova_to_phys(retire->domain, iova);
+	struct iommu_dma_bounced *bounced = retire->bounced;
+
+	if (!iommu_dma_bounce_is_slot(bounced->transfer->dev, phys))
+		return;
+	bounced->piece[bounced->nr++] = (struct iommu_dma_piece){
+		.phys = phys,
+		.size = size,
+	};
+}
+
+/**
+ * iommu_dma_retire_buffer() - Clear the page table for a buffer that may bounce
+ * @retire: state, from iommu_dma_retire_begin_bounced()
+ * @iova: DMA address of the buffer
+ * @size: bytes of the buffer, at least 1
+ *
+ * Invalidates now and then, if there are many buffers: there is room for few slots.
+ *
+ * Context: Any context. Takes the locks of the IOMMU driver and of swiotlb.
+ */
+void iommu_dma_retire_buffer(struct iommu_dma_retire *retire, dma_addr_t iova,
+			     size_t size)
+{
+	struct iommu_dma_space *space = &retire->domain->iova_cookie->space;
+	struct iommu_dma_split split = iommu_dma_split(space, iova, size);
+	size_t offset = iommu_dma_offset(space, iova);
+
+	if (retire->bounced->nr > IOMMU_DMA_PIECES - 2)
+		iommu_dma_retire_cut(retire);
+
+	if (split.head)
+		note_slot(retire, iova, split.head);
+	if (split.tail)
+		note_slot(retire, iova + size - split.tail, split.tail);
+	iommu_dma_retire_clear(retire, iova - offset,
+			       ALIGN(offset + size, space->granule));
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_buffer);
+
+/**
+ * iommu_dma_retire_release() - Give IOVA back that nothing can reach
+ * @space: the space
+ * @iova: start of the range
+ * @size: bytes
+ *
+ * Context: Any context. Takes the locks of the space.
+ * Return: true, or false with a WARN if that is not what was allocated there: the
+ * range is quarantined.
+ */
+bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
+			      size_t size)
+{
+	if (likely(iommu_dma_space_free(space, iova, size)))
+		return true;
+
+	WARN(1, "IOVA %pad+%zu was not allocated like that; quarantined\n",
+	     &iova, size);
+	iommu_dma_space_quarantine(space, iova, size);
+	return false;
+}
+
+/**
+ * iommu_dma_retire_quarantine() - Never give IOVA back that may be reachable
+ * @domain: the domain
+ * @iova: start of the whole range
+ * @size: bytes of the whole range
+ *
+ * For after iommu_dma_retire_cut() has said so.
+ *
+ * Context: Any context. Takes the locks of the space.
+ */
+void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
+				 size_t size)
+{
+	WARN(1, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
+	     &iova, size);
+	iommu_dma_space_quarantine(&domain->iova_cookie->space, iova, size);
+}
+
+/**
  * iommu_dma_retire_finish() - Take a mapping away for good
  * @retire: state, after all stretches have been cleared
  * @iova: start of the whole range
  * @size: bytes of the whole range, holes included
  *
  * Context: Any context. Takes the locks of the IOMMU driver and of the space;
- * waits for the invalidation.
- * Return: true if no device can reach what was mapped. False if that is not
- * known: the range is quarantined, and the caller must not free the memory.
+ * waits for the invalidation, unless that is deferred.
+ * Return: true if no device can reach what was mapped, or if that is so soon. False
+ * if that is not known: the range is quarantined, and the caller must not free the
+ * memory.
  */
 bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size)
 {
 	struct iommu_dma_space *space = &retire->domain->iova_cookie->space;
 
-	iommu_iotlb_sync(retire->domain, &retire->gather);
-
-	if (!retire->mismatch && iommu_dma_space_free(space, iova, size))
+	if (retire->flush && likely(!retire->mismatch)) {
+		iommu_dma_flush_queue(retire->flush, iova, size,
+				      &retire->gather.freelist);
 		return true;
+	}
+
+	if (likely(iommu_dma_retire_cut(retire)))
+		return iommu_dma_retire_release(space, iova, size);
 
 	WARN(1, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
 	     &iova, size, retire->asked, retire->cleared);
@@ -98,16 +261,17 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_finish);
  * @domain: the domain, which has a DMA cookie
  * @iova: start, granule aligned
  * @size: bytes, a multiple of the granule
+ * @may_defer: as for iommu_dma_retire_begin()
  *
  * Context: Any context, see iommu_dma_retire_finish().
  * Return: as iommu_dma_retire_finish().
  */
 bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
-			    size_t size)
+			    size_t size, bool may_defer)
 {
 	struct iommu_dma_retire retire;
 
-	iommu_dma_retire_begin(&retire, domain);
+	iommu_dma_retire_begin(&retire, domain, may_defer);
 	iommu_dma_retire_clear(&retire, iova, size);
 	return iommu_dma_retire_finish(&retire, iova, size);
 }

@@ -600,6 +600,7 @@ size_t mock_left_behind(struct mock *mock)
 	size_t live = 0;
 
 	list_for_each_entry(mdom, &mock->domains, list) {
+		mock_drain(&mdom->domain);
 		live += mock_live(&mdom->domain);
 		KUNIT_EXPECT_EQ_MSG(mock->test, mock_stale(&mdom->domain), 0,
 				    "cleared and never invalidated");

@@ -202,6 +202,7 @@ size_t mock_left_behind(struct mock *mock);
 int mock_test_init(struct kunit *test);
 void mock_test_exit(struct kunit *test);
 size_t mock_room(struct iommu_domain *domain);
+void mock_drain(struct iommu_domain *domain);
 void mock_check_space(struct mock *mock, struct iommu_domain *domain);
 
 struct device *mock_device_like(struct mock *mock,

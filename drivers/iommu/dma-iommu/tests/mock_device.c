@@ -73,6 +73,19 @@ size_t mock_room(struct iommu_domain *domain)
 }
 
 /**
+ * mock_drain() - Release what waits in a lazy domain
+ * @domain: a domain of the mock
+ *
+ * Context: Process context.
+ */
+void mock_drain(struct iommu_domain *domain)
+{
+	if (domain->cookie_type == IOMMU_COOKIE_DMA_IOVA &&
+	    domain->iova_cookie->lazy.made)
+		iommu_dma_flush_drain(domain->iova_cookie->lazy.made);
+}
+
+/**
  * mock_check_space() - Check that all IOVA of a domain is free
  * @mock: the mock
  * @domain: a domain with a DMA cookie

@@ -100,30 +100,6 @@ static void test_aperture_too_small(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
 }
 
-/*
- * Test that nobody gets lazy invalidation while there is none: the domain
- * becomes a strict one.
- */
-static void test_lazy_becomes_strict(struct kunit *test)
-{
-	struct mock *mock = test->priv;
-	struct iommu_domain *domain;
-	struct device *dev;
-	dma_addr_t iova;
-
-	mock->lazy = true;
-	dev = mock_device(mock);
-	domain = iommu_get_domain_for_dev(dev);
-	KUNIT_EXPECT_EQ(test, domain->type, IOMMU_DOMAIN_DMA);
-	KUNIT_EXPECT_EQ(test, iommu_dma_init_fq(domain), -EOPNOTSUPP);
-
-	iova = dma_map_single(dev, mock_buffer(test, SZ_4K), SZ_4K,
-			      DMA_TO_DEVICE);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
-	dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
-	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
-}
-
 struct limit_case {
 	const char *name;
 	u64 dma_mask;
@@ -384,32 +360,12 @@ static void test_prefer_32bit(struct kunit *test)
 		dma_unmap_single(dev, iovas[i], SZ_4K, DMA_TO_DEVICE);
 }
 
-/*
- * Test that the two-step API says no, as long as it is not there: callers then
- * use the other one.
- */
-static void test_no_two_step_api(struct kunit *test)
-{
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock);
-	struct dma_iova_state state;
-
-	memset(&state, 0xa5, sizeof(state));
-	KUNIT_EXPECT_FALSE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
-	KUNIT_EXPECT_FALSE(test, dma_use_iova(&state));
-	KUNIT_EXPECT_EQ(test, dma_iova_link(dev, &state, 0, 0, SZ_4K,
-					    DMA_TO_DEVICE, 0), -EOPNOTSUPP);
-	KUNIT_EXPECT_EQ(test, dma_iova_sync(dev, &state, 0, SZ_4K),
-			-EOPNOTSUPP);
-}
-
 static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_aperture_from_zero),
 	KUNIT_CASE(test_aperture_unaligned),
 	KUNIT_CASE(test_small_granule),
 	KUNIT_CASE(test_granule_too_large),
 	KUNIT_CASE(test_aperture_too_small),
-	KUNIT_CASE(test_lazy_becomes_strict),
 	KUNIT_CASE_PARAM(test_streaming_limit, limit_gen_params),
 	KUNIT_CASE_PARAM(test_buffer_limit, limit_gen_params),
 	KUNIT_CASE(test_small_mask_is_its_own),
@@ -419,7 +375,6 @@ static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_table),
 	KUNIT_CASE(test_untrusted_is_latched),
 	KUNIT_CASE(test_prefer_32bit),
-	KUNIT_CASE(test_no_two_step_api),
 	{}
 };
 

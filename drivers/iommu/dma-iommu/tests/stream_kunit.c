@@ -309,76 +309,6 @@ static void test_large_page(struct kunit *test)
 }
 
 /*
- * Test that an untrusted device is not given a granule with somebody else's
- * data in it, while there is no bouncing; whole granules are fine.
- */
-static void test_untrusted(struct kunit *test)
-{
-	static const struct {
-		size_t offset;
-		size_t size;
-		bool whole;
-	} parts[] = {
-		{ 0, SZ_4K, true },	 { 0, SZ_8K, true },
-		{ SZ_4K, SZ_4K, true },	 { 0, 1, false },
-		{ 1, SZ_4K - 1, false }, { 1, SZ_4K, false },
-		{ 0, SZ_4K + 1, false }, { 512, SZ_4K, false },
-	};
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock);
-	void *memory = mock_buffer(test, SZ_16K);
-	dma_addr_t iova;
-
-	dev->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
-	for (int i = 0; i < ARRAY_SIZE(parts); i++) {
-		mock_forget(mock);
-		iova = dma_map_single(dev, memory + parts[i].offset,
-				      parts[i].size, DMA_TO_DEVICE);
-		KUNIT_EXPECT_EQ(test, !dma_mapping_error(dev, iova),
-				parts[i].whole);
-		if (iova == DMA_MAPPING_ERROR)
-			KUNIT_EXPECT_STREQ(test, mock->history, "");
-		else
-			dma_unmap_single(dev, iova, parts[i].size,
-					 DMA_TO_DEVICE);
-	}
-}
-
-/*
- * Test that a device which is not coherent does not write to memory that
- * shares a cache line with something else (B12), and that it may read it.
- */
-static void test_shared_cache_line(struct kunit *test)
-{
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, .noncoherent = true);
-	void *memory = mock_buffer(test, SZ_4K);
-	unsigned int refused = 0;
-	dma_addr_t iova;
-
-	if (dev_is_dma_coherent(dev))
-		kunit_skip(test, "this architecture has coherent devices only");
-
-	for (size_t size = 1; size <= 256; size++) {
-		bool unsafe =
-			dma_kmalloc_needs_bounce(dev, size, DMA_FROM_DEVICE);
-
-		iova = dma_map_single(dev, memory, size, DMA_FROM_DEVICE);
-		KUNIT_EXPECT_EQ_MSG(test, !!dma_mapping_error(dev, iova),
-				    unsafe, "%zu bytes", size);
-		refused += unsafe;
-		if (iova != DMA_MAPPING_ERROR)
-			dma_unmap_single(dev, iova, size, DMA_FROM_DEVICE);
-
-		iova = dma_map_single(dev, memory, size, DMA_TO_DEVICE);
-		KUNIT_EXPECT_FALSE(test, dma_mapping_error(dev, iova));
-		dma_unmap_single(dev, iova, size, DMA_TO_DEVICE);
-	}
-	if (IS_ENABLED(CONFIG_DMA_BOUNCE_UNALIGNED_KMALLOC))
-		KUNIT_EXPECT_GT(test, refused, 0);
-}
-
-/*
  * Test that the address bits that a device wants kept are kept, be it fewer or
  * more than a granule has.
  */
@@ -576,8 +506,6 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(test_exhaustion),
 	KUNIT_CASE(test_top_of_space),
 	KUNIT_CASE(test_large_page),
-	KUNIT_CASE(test_untrusted),
-	KUNIT_CASE(test_shared_cache_line),
 	KUNIT_CASE(test_min_align_mask),
 	KUNIT_CASE(test_larger_pages),
 	KUNIT_CASE(test_sync),

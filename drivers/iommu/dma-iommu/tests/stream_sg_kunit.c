@@ -408,36 +408,6 @@ static void test_no_room(struct kunit *test)
 }
 
 /*
- * Test that an untrusted device is refused a list with one entry that is not
- * made of whole granules, and keeps its list.
- */
-static void test_untrusted(struct kunit *test)
-{
-	static const struct entry entries[] = {
-		{ 0, 0, SZ_4K },
-		{ 2, 0, SZ_4K - 1 },
-		{ 4, 0, SZ_4K },
-	};
-	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock);
-	struct list *list = make_list(test, dev,
-				      mock_buffer(test, 8 * PAGE_SIZE), entries,
-				      ARRAY_SIZE(entries));
-
-	dev->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
-	KUNIT_EXPECT_EQ(test,
-			iommu_dma_map_sg(dev, list->sgl, list->nents,
-					 DMA_TO_DEVICE, 0),
-			-EINVAL);
-	expect_untouched(list);
-	KUNIT_EXPECT_STREQ(test, mock->history, "");
-
-	fill_list(list, page_address(sg_page(list->sgl)), apart,
-		  ARRAY_SIZE(apart));
-	KUNIT_EXPECT_EQ(test, round_trip(list), 1);
-}
-
-/*
  * Test that lengths do not wrap where a segment may be as long as a number can
  * say: five entries of 1 GiB, which memory there need not be for (S4), and a
  * short entry after one that ends just below the boundary (S5).
@@ -596,7 +566,6 @@ static struct kunit_case stream_sg_cases[] = {
 	KUNIT_CASE(test_no_bytes),
 	KUNIT_CASE_PARAM(test_failure_sweep, error_gen_params),
 	KUNIT_CASE(test_no_room),
-	KUNIT_CASE(test_untrusted),
 	KUNIT_CASE(test_huge),
 	KUNIT_CASE(test_reuse),
 	KUNIT_CASE(test_sync),

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Streaming mappings: memory of the caller, one buffer or a scatterlist.
+ *
+ * Owns the entry points that map such memory, take the mapping away, and sync it.
+ * They are compositions: is this to be bounced, how is it laid out, commit, retire;
+ * and they see to the CPU caches of what a device touches in place. What the
+ * caches of a slot need, bounce.c does.
+ *
+ * Principle: a failed call leaves the caller's list byte for byte as it was.
+ *
+ * Locks: none of its own. Any context, but for the first mapping of a kdump kernel.
+ */
+
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+#include <linux/dma-map-ops.h>
+#include <linux/iommu-dma.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/pci-p2pdma.h>
+
+#include "private.h"
+
+typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
+			      enum dma_data_direction dir);
+
+/* One buffer */
+
+/**
+ * iommu_dma_map_phys() - Map a physically contiguous buffer
+ * @dev: the device
+ * @phys: physical address
+ * @size: bytes
+ * @dir: direction of the transfer
+ * @attrs: DMA attributes
+ *
+ * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
+ * where the buffer bounces, of swiotlb.
+ * Return: The DMA address, with @phys's offset into a granule, or
+ * DMA_MAPPING_ERROR. A retry may help when other mappings are gone, unless the
+ * request can never succeed.
+ */
+dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dma_get_mask(dev));
+	struct iommu_domain *domain = iommu_dma_enter(dev);
+	int prot = iommu_dma_prot(dev, dir, attrs);
+	struct iommu_dma_split in_place = { .middle = size };
+	struct iommu_dma_space *space;
+	size_t granules;
+	dma_addr_t iova;
+	int bounce, ret;
+
+	if (!domain)
+		return DMA_MAPPING_ERROR;
+
+	/* Before the caches of what may not be memory are written back */
+	space = &domain->iova_cookie->space;
+	if (!iommu_dma_granules(space, phys, size, &granules))
+		return DMA_MAPPING_ERROR;
+	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
+	if (bounce < 0)
+		return DMA_MAPPING_ERROR;
+
+	iommu_dma_keep_bits(dev, space, &request, phys);
+	if (bounce)
+		in_place = iommu_dma_split(space, phys, size);
+	if (iommu_dma_need_cache_sync(dev, attrs) && in_place.middle) {
+		arch_sync_dma_for_device(phys + in_place.head, in_place.middle,
+					 dir);
+		arch_sync_dma_flush();
+	}
+
+	if (bounce)
+		ret = iommu_dma_commit_bounced(domain, request, &transfer, phys,
+					       size, prot, GFP_ATOMIC, &iova);
+	else
+		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
+					     GFP_ATOMIC, &iova);
+	return ret ? DMA_MAPPING_ERROR : iova;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
+
+/* Take a mapping away that may have slots, or caches to be kept in step */
+static void unmap_with_care(struct iommu_domain *domain,
+			    const struct iommu_dma_transfer *transfer,
+			    dma_addr_t iova, size_t size, size_t granules)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	bool sync = iommu_dma_need_cache_sync(transfer->dev, transfer->attrs);
+	struct iommu_dma_split in_place = { .middle = size };
+	struct iommu_dma_bounced bounced;
+	struct iommu_dma_retire retire;
+	phys_addr_t phys = 0;
+	bool bounce, gone;
+
+	/* The offset into a granule is all that this asks of an address */
+	bounce = iommu_dma_bounce_check(transfer->dev, iova, size,
+					transfer->dir, transfer->attrs) > 0;
+	if (bounce)
+		in_place = iommu_dma_split(space, iova, size);
+	sync &= in_place.middle > 0;
+	if (sync)
+		phys = iommu_iova_to_phys(domain, iova + in_place.head);
+
+	if (bounce) {
+		iommu_dma_retire_begin_bounced(&retire, domain, &bounced,
+					       transfer);
+		iommu_dma_retire_buffer(&retire, iova, size);
+		gone = iommu_dma_retire_finish(&retire,
+					       ALIGN_DOWN(iova, space->granule),
+					       granules);
+	} else {
+		gone = iommu_dma_retire_range(domain,
+					      ALIGN_DOWN(iova, space->granule),
+					      granules,
+					      !iommu_dma_dev_untrusted(transfer->dev));
+	}
+
+	/* On a mismatch nobody knows if @phys is the buffer */
+	if (sync && gone) {
+		arch_sync_dma_for_cpu(phys, in_place.middle, transfer->dir);
+		arch_sync_dma_flush();
+	}
+}
+
+/**
+ * iommu_dma_unmap_phys() - Take a mapping of iommu_dma_map_phys() away
+ * @dev: the device
+ * @dma_handle: the DMA address
+ * @size: as for the mapping
+ * @dir: as for the mapping
+ * @attrs: as for the mapping
+ *
+ * When it returns, the device cannot reach the buffer; in a lazy domain soon after.
+ * The page table is looked up only for a device that is untrusted or whose caches
+ * have to be kept in step.
+ *
+ * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
+ * where the buffer bounced, of swiotlb; waits for the invalidation.
+ */
+void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
+			  size_t size, enum dma_data_direction dir,
+			  unsigned long attrs)
+{
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
+	size_t granules;
+
+	if (WARN_ON_ONCE(!iommu_dma_granules(space, dma_handle, size,
+					     &granules)))
+		return;
+
+	if (iommu_dma_dev_plain(dev))
+		iommu_dma_retire_range(domain,
+				       ALIGN_DOWN(dma_handle, space->granule),
+				       granules, true);
+	else
+		unmap_with_care(domain, &transfer, dma_handle, size, granules);
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_unmap_phys);
+
+/* A part of a mapping that is all in one slot, or all in place */
+static void sync_part(const struct iommu_dma_transfer *transfer,
+		      dma_addr_t iova, size_t size, bool for_cpu)
+{
+	struct device *dev = transfer->dev;
+	struct iommu_dma_piece piece = { .size = size };
+
+	if (!size)
+		return;
+
+	/*
+	 * The IOMMU API has no better answer than 0 for "not mapped", which is an
+	 * address only where there is memory at 0.
+	 */
+	piece.phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), iova);
+	if (WARN_ON_ONCE(!piece.phys && !pfn_valid(0)))
+		return;
+
+	if (iommu_dma_bounce_is_slot(dev, piece.phys)) {
+		if (for_cpu)
+			iommu_dma_bounce_for_cpu(transfer, &piece);
+		else
+			iommu_dma_bounce_for_device(transfer, &piece);
+		return;
+	}
+
+	if (iommu_dma_dev_coherent(dev))
+		return;
+	if (for_cpu)
+		arch_sync_dma_for_cpu(piece.phys, size, transfer->dir);
+	else
+		arch_sync_dma_for_device(piece.phys, size, transfer->dir);
+	arch_sync_dma_flush();
+}
+
+static void sync_single(struct device *dev, dma_addr_t iova, size_t size,
+			enum dma_data_direction dir, bool for_cpu)
+{
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	const struct iommu_dma_transfer transfer = { .dev = dev, .dir = dir };
+	struct iommu_dma_split split = { .middle = size };
+
+	if (iommu_dma_dev_plain(dev))
+		return;
+
+	/* A trusted device has slots for small buffers only */
+	if (iommu_dma_dev_untrusted(dev) || size < 2 * ARCH_DMA_MINALIGN)
+		split = iommu_dma_split(&domain->iova_cookie->space, iova,
+					size);
+	sync_part(&transfer, iova, split.head, for_cpu);
+	sync_part(&transfer, iova + split.head, split.middle, for_cpu);
+	sync_part(&transfer, iova + split.head + split.middle, split.tail,
+		  for_cpu);
+}
+
+/**
+ * iommu_dma_sync_single_for_cpu() - Let the CPU see what the device wrote
+ * @dev: the device
+ * @dma_handle: DMA address, anywhere in a mapping
+ * @size: bytes, within that mapping
+ * @dir: as for the mapping
+ *
+ * Context: Any context.
+ */
+void iommu_dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma_handle,
+				   size_t size, enum dma_data_direction dir)
+{
+	sync_single(dev, dma_handle, size, dir, true);
+}
+
+/**
+ * iommu_dma_sync_single_for_device() - Let the device see what the CPU wrote
+ * @dev: the device
+ * @dma_handle: DMA address, anywhere in a mapping
+ * @size: bytes, within that mapping
+ * @dir: as for the mapping
+ *
+ * Context: Any context.
+ */
+void iommu_dma_sync_single_for_device(struct device *dev, dma_addr_t dma_handle,
+				      size_t size, enum dma_data_direction dir)
+{
+	sync_single(dev, dma_handle, size, dir, false);
+}
+
+/* A scatterlist */
+
+/**
+ * struct iommu_dma_p2p - What an entry of a list is for a device
+ * @dev: the device
+ * @state: what is known of the memory that was looked at last
+ */
+struct iommu_dma_p2p {
+	struct device *dev;
+	struct pci_p2pdma_map_state state;
+};
+
+/**
+ * iommu_dma_p2p_kind() - Tell memory from what is another device's
+ * @dev: the device
+ * @state: of what was looked at last; zeroed to begin with
+ * @sg: entry of a list
+ * @bus: set to the bus address of one that is reached past the IOMMU
+ *
+ * Context: Any context.
+ * Return: The kind, or
+ * * -EREMOTEIO	- there is no way from the device to that memory. A retry does not
+ *		  help.
+ */
+VISIBLE_IF_KUNIT int iommu_dma_p2p_kind(struct device *dev,
+					struct pci_p2pdma_map_state *state,
+					struct scatterlist *sg, dma_addr_t *bus)
+{
+	KUNIT_STATIC_STUB_REDIRECT(iommu_dma_p2p_kind, dev, state, sg, bus);
+
+	switch (pci_p2pdma_state(state, dev, sg_page(sg))) {
+	case PCI_P2PDMA_MAP_NONE:
+		return IOMMU_DMA_SG_MEMORY;
+	case PCI_P2PDMA_MAP_THRU_HOST_BRIDGE:
+		return IOMMU_DMA_SG_MMIO;
+	case PCI_P2PDMA_MAP_BUS_ADDR:
+		*bus = pci_p2pdma_bus_addr_map(state->mem, sg_phys(sg));
+		return IOMMU_DMA_SG_BUS;
+	default:
+		return -EREMOTEIO;
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_p2p_kind);
+
+/* For struct iommu_dma_shape: every entry has been asked about once, with success */
+static enum iommu_dma_sg_kind shape_kind(void *data, struct scatterlist *sg,
+					 dma_addr_t *bus)
+{
+	struct iommu_dma_p2p *p2p = data;
+
+	return iommu_dma_p2p_kind(p2p->dev, &p2p->state, sg, bus);
+}
+
+/* What is asked of a list before it is laid out: is it all memory, does it bounce? */
+struct list_traits {
+	bool p2p;
+	bool bounce;
+};
+
+static int check_list(struct iommu_dma_p2p *p2p, struct scatterlist *sgl,
+		      int nents, const struct iommu_dma_transfer *transfer,
+		      struct list_traits *traits)
+{
+	struct device *dev = transfer->dev;
+	struct scatterlist *sg;
+	dma_addr_t bus;
+	int i, ret;
+
+	if (!IS_ENABLED(CONFIG_PCI_P2PDMA) && iommu_dma_dev_plain(dev))
+		return 0;
+
+	for_each_sg(sgl, sg, nents, i) {
+		unsigned long attrs = transfer->attrs;
+		int kind = iommu_dma_p2p_kind(dev, &p2p->state, sg, &bus);
+
+		if (kind < 0)
+			return kind;
+		if (kind != IOMMU_DMA_SG_MEMORY) {
+			traits->p2p = true;
+			attrs |= DMA_ATTR_MMIO;
+		}
+		if (kind == IOMMU_DMA_SG_BUS || !sg->length)
+			continue;
+
+		ret = iommu_dma_bounce_check(dev, sg_phys(sg), sg->length,
+					     transfer->dir, attrs);
+		if (ret < 0)
+			return ret;
+		traits->bounce |= ret;
+	}
+	return 0;
+}
+
+/* Sync the caches of what is memory, and is or was mapped in place */
+static void sync_in_place(struct scatterlist *sgl, int nents,
+			  const struct iommu_dma_transfer *transfer,
+			  cache_sync_fn sync)
+{
+	struct iommu_domain *domain = iommu_get_dma_domain(transfer->dev);
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		struct iommu_dma_split part = { .middle = sg->length };
+
+		if (is_pci_p2pdma_page(sg_page(sg)))
+			continue;
+		if (iommu_dma_bounce_check(transfer->dev, sg_phys(sg),
+					   sg->length, transfer->dir,
+					   transfer->attrs))
+			part = iommu_dma_split(space, sg_phys(sg), sg->length);
+		if (part.middle)
+			sync(sg_phys(sg) + part.head, part.middle,
+			     transfer->dir);
+	}
+	arch_sync_dma_flush();
+}
+
+/*
+ * The DMA API knows four errnos and gives each a meaning. -EREMOTEIO speaks of
+ * peer-to-peer memory, of which an IOMMU driver knows nothing.
+ */
+static int to_dma_errno(int ret)
+{
+	switch (ret) {
+	case -EINVAL:
+	case -ENOMEM:
+		return ret;
+	case -ENOSPC:
+		return -ENOMEM;
+	case -EOVERFLOW:
+		return -EINVAL;
+	default:
+		return -EIO;
+	}
+}
+
+/**
+ * iommu_dma_map_sg() - Map a scatterlist to one range of IOVA
+ * @dev: the device
+ * @sgl: the list
+ * @nents: its entries
+ * @dir: direction of the transfer
+ * @attrs: DMA attributes
+ *
+ * Segments respect the device's segment boundary and maximum segment size; what
+ * is contiguous for the device is merged, also where it bounces. On failure the list
+ * is byte for byte what it was. Takes a few steps per entry.
+ *
+ * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
+ * where an entry bounces, of swiotlb.
+ * Return: The number of DMA segments, at least 1, or
+ * * -EINVAL	- the list is empty or too large, has a buffer that would have to be
+ *		  bounced and cannot be, or is shared with the host. A retry does
+ *		  not help.
+ * * -ENOMEM	- no room or no memory. A retry may help.
+ * * -EIO	- the IOMMU driver refused.
+ * * -EREMOTEIO	- there is no way from the device to an entry's memory, which is
+ *		  another device's. A retry does not help.
+ */
+int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		     enum dma_data_direction dir, unsigned long attrs)
+{
+	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dma_get_mask(dev));
+	struct iommu_domain *domain = iommu_dma_enter(dev);
+	int prot = iommu_dma_prot(dev, dir, attrs);
+	struct iommu_dma_shape shape = {
+		.boundary = dma_get_seg_boundary(dev),
+		.max_seg = dma_get_max_seg_size(dev),
+	};
+	struct iommu_dma_p2p p2p = { .dev = dev };
+	struct list_traits traits = {};
+	struct iommu_dma_plan plan;
+	dma_addr_t iova;
+	int ret;
+
+	if (!domain)
+		return -EIO;
+	if (attrs & DMA_ATTR_CC_SHARED)
+		return -EINVAL;
+
+	ret = check_list(&p2p, sgl, nents, &transfer, &traits);
+	if (ret)
+		return ret;
+
+	shape.granule = domain->iova_cookie->space.granule;
+	shape.kept = iommu_dma_kept(dev, &domain->iova_cookie->space);
+	if (traits.p2p) {
+		shape.kind = shape_kind;
+		shape.data = &p2p;
+	}
+	ret = iommu_dma_plan_make(&plan, &shape, sgl, nents);
+	if (ret)
+		return to_dma_errno(ret);
+
+	if (iommu_dma_need_cache_sync(dev, attrs))
+		sync_in_place(sgl, nents, &transfer, arch_sync_dma_for_device);
+
+	ret = iommu_dma_commit_plan(domain, request, &plan,
+				    traits.bounce ? &transfer : NULL, prot,
+				    GFP_ATOMIC, &iova);
+	if (ret)
+		return to_dma_errno(ret);
+
+	ret = iommu_dma_plan_write(&plan, iova);
+	if (traits.bounce)
+		sg_dma_mark_swiotlb(sgl);
+	return ret;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_sg);
+
+static void unmap_in_place(struct device *dev, struct iommu_domain *domain,
+			   struct scatterlist *sgl, int nents)
+{
+	size_t granule = domain->iova_cookie->space.granule;
+	struct iommu_dma_extent extent;
+	struct iommu_dma_retire retire;
+	dma_addr_t start, end;
+
+	/* It may be that all of it was reached past the IOMMU */
+	if (!iommu_dma_sg_next_extent(&sgl, &nents, granule, &extent))
+		return;
+
+	start = extent.iova;
+	iommu_dma_retire_begin(&retire, domain, !iommu_dma_dev_untrusted(dev));
+	do {
+		iommu_dma_retire_clear(&retire, extent.iova, extent.size);
+		end = extent.iova + extent.size;
+	} while (iommu_dma_sg_next_extent(&sgl, &nents, granule, &extent));
+	iommu_dma_retire_finish(&retire, start, end - start);
+}
+
+static void unmap_bounced(struct iommu_domain *domain,
+			  const struct iommu_dma_transfer *transfer,
+			  struct scatterlist *sgl, int nents)
+{
+	size_t granule = domain->iova_cookie->space.granule;
+	struct iommu_dma_mapped_walk walk;
+	struct iommu_dma_bounced bounced;
+	struct iommu_dma_retire retire;
+	dma_addr_t start, end, iova;
+	struct scatterlist *sg;
+	bool any = false;
+
+	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, transfer);
+	iommu_dma_mapped_walk_start(&walk, sgl, nents);
+	while (iommu_dma_mapped_walk_next(&walk, &sg, &iova)) {
+		if (!any)
+			start = ALIGN_DOWN(iova, granule);
+		any = true;
+		end = ALIGN(iova + sg->length, granule);
+		iommu_dma_retire_buffer(&retire, iova, sg->length);
+	}
+	if (any)
+		iommu_dma_retire_finish(&retire, start, end - start);
+
+	for (; nents > 0 && sg_dma_len(sgl); sgl = sg_next(sgl), nents--)
+		iommu_dma_sg_clear_flags(sgl);
+}
+
+/**
+ * iommu_dma_unmap_sg() - Take a mapping of iommu_dma_map_sg() away
+ * @dev: the device
+ * @sgl: the list
+ * @nents: its entries, as for the mapping
+ * @dir: as for the mapping
+ * @attrs: as for the mapping
+ *
+ * When it returns, the device cannot reach the buffers; in a lazy domain soon after.
+ * The IOMMU driver is asked to invalidate once for the whole list, unless many of
+ * its entries bounced; it may do so in parts.
+ *
+ * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
+ * where an entry bounced, of swiotlb.
+ */
+void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			enum dma_data_direction dir, unsigned long attrs)
+{
+	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+
+	/* Not mapped */
+	if (WARN_ON_ONCE(nents <= 0 || !sg_dma_len(sgl)))
+		return;
+
+	if (sg_dma_is_swiotlb(sgl))
+		unmap_bounced(domain, &transfer, sgl, nents);
+	else
+		unmap_in_place(dev, domain, sgl, nents);
+
+	if (iommu_dma_need_cache_sync(dev, attrs))
+		sync_in_place(sgl, nents, &transfer, arch_sync_dma_for_cpu);
+}
+
+static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		    enum dma_data_direction dir, bool for_cpu)
+{
+	const struct iommu_dma_transfer transfer = { .dev = dev, .dir = dir };
+	struct iommu_dma_mapped_walk walk;
+	struct scatterlist *sg;
+	dma_addr_t iova;
+
+	if (iommu_dma_dev_plain(dev))
+		return;
+
+	if (!sg_dma_is_swiotlb(sgl)) {
+		if (!iommu_dma_dev_coherent(dev))
+			sync_in_place(sgl, nents, &transfer,
+				      for_cpu ? arch_sync_dma_for_cpu :
+						arch_sync_dma_for_device);
+		return;
+	}
+
+	iommu_dma_mapped_walk_start(&walk, sgl, nents);
+	while (iommu_dma_mapped_walk_next(&walk, &sg, &iova))
+		if (!is_pci_p2pdma_page(sg_page(sg)))
+			sync_single(dev, iova, sg->length, dir, for_cpu);
+}
+
+/**
+ * iommu_dma_sync_sg_for_cpu() - Let the CPU see what the device wrote
+ * @dev: the device
+ * @sgl: the mapped list
+ * @nelems: its entries, as for the mapping
+ * @dir: as for the mapping
+ *
+ * Context: Any context.
+ */
+void iommu_dma_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl,
+			       int nelems, enum dma_data_direction dir)
+{
+	sync_sg(dev, sgl, nelems, dir, true);
+}
+
+/**
+ * iommu_dma_sync_sg_for_device() - Let the device see what the CPU wrote
+ * @dev: the device
+ * @sgl: the mapped list
+ * @nelems: its entries, as for the mapping
+ * @dir: as for the mapping
+ *
+ * Context: Any context.
+ */
+void iommu_dma_sync_sg_for_device(struct device *dev, struct scatterlist *sgl,
+				  int nelems, enum dma_data_direction dir)
+{
+	sync_sg(dev, sgl, nelems, dir, false);
+}
