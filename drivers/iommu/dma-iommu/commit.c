@@ -44,6 +44,23 @@ static bool match_pages(const struct iommu_domain *domain,
 	return false;
 }
 
+/* Find IOVA, if need be what waits for an invalidation */
+static int find_iova(struct iommu_domain *domain,
+		     const struct iommu_dma_request *request, dma_addr_t *iova)
+{
+	struct iommu_dma_cookie *cookie = domain->iova_cookie;
+	int ret = iommu_dma_space_alloc(&cookie->space, request, iova);
+	struct iommu_dma_flush *flush;
+
+	if (likely(ret != -ENOSPC))
+		return ret;
+	flush = iommu_dma_lazy_flush(&cookie->lazy);
+	if (!flush)
+		return ret;
+	iommu_dma_flush_drain(flush);
+	return iommu_dma_space_alloc_any(&cookie->space, request, iova);
+}
+
 /**
  * iommu_dma_commit_room() - Find IOVA for a physically contiguous range
  * @domain: the domain, which has a DMA cookie
@@ -60,15 +77,17 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 			  dma_addr_t *iova)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
-	bool matched = match_pages(domain, request, phys);
-	int ret = iommu_dma_space_alloc(space, request, iova);
 
-	/* Small pages are better than none */
-	if (ret != -ENOSPC || !matched)
-		return ret;
-	request->align = 0;
-	request->offset = 0;
-	return iommu_dma_space_alloc(space, request, iova);
+	if (match_pages(domain, request, phys)) {
+		int ret = iommu_dma_space_alloc_any(space, request, iova);
+
+		/* Small pages are better than none */
+		if (ret != -ENOSPC)
+			return ret;
+		request->align = 0;
+		request->offset = 0;
+	}
+	return find_iova(domain, request, iova);
 }
 
 /* Make the mappings visible to the IOMMU and say where the data is, or undo it all */
@@ -444,7 +463,6 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova)
 {
-	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	int ret;
 
 	*iova = 0;
@@ -454,7 +472,7 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 	request.size = plan->size;
 	request.align = plan->align;
 	request.offset = plan->offset;
-	ret = iommu_dma_space_alloc(space, &request, iova);
+	ret = find_iova(domain, &request, iova);
 	if (ret)
 		return ret;
 

@@ -282,10 +282,18 @@ static void init_queue(struct iommu_dma_flush *flush,
 	timer_setup(&queue->timer, tick, TIMER_PINNED);
 }
 
-static void drain_queue(struct iommu_dma_queue *queue)
+/* Release what has been invalidated. Returns true if there is more. */
+static bool drain_some(struct iommu_dma_queue *queue)
 {
 	guard(spinlock_irqsave)(&queue->lock);
-	release_some(queue, UINT_MAX);
+	release_some(queue, IOMMU_DMA_FLUSH_PER_TICK);
+	return waiting(queue) && oldest_flushed(queue);
+}
+
+static void drain_queue(struct iommu_dma_queue *queue)
+{
+	while (drain_some(queue))
+		;
 }
 
 static void destroy_queue(struct iommu_dma_queue *queue)
@@ -300,11 +308,11 @@ static void destroy_queue(struct iommu_dma_queue *queue)
  * iommu_dma_flush_drain() - Release all that waits
  * @flush: lazy mode of a domain
  *
- * What is queued at the same time may stay. Takes a step per entry, all those of
- * a queue with interrupts off.
+ * For when IOVA is needed that waits, or time does not matter. What is queued at the
+ * same time may stay. Takes a step per entry and one per CPU, up to
+ * IOMMU_DMA_FLUSH_PER_TICK at a time with interrupts off.
  *
- * Context: Any context; meant for when time does not matter. Takes the locks of the
- * IOVA space and of the IOMMU driver.
+ * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver.
  */
 void iommu_dma_flush_drain(struct iommu_dma_flush *flush)
 {
@@ -407,7 +415,7 @@ int iommu_dma_init_fq(struct iommu_domain *domain)
 		return -ENOMEM;
 	}
 
-	/* What it points to comes first. Pairs with READ_ONCE() in retire.c. */
+	/* What it points to comes first. Pairs with iommu_dma_lazy_flush(). */
 	smp_store_release(&lazy->flush, lazy->made);
 	return 0;
 }
@@ -464,7 +472,7 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 
 	scoped_guard(mutex, &flush_mutex)
 		list_del_rcu(&flush->list);
-	/* Pairs with rcu_read_lock() in drain_all() */
+	/* Pairs with guard(rcu) in iommu_dma_flush_suspend() */
 	synchronize_rcu();
 
 	iommu_dma_flush_now(flush);
@@ -480,8 +488,16 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 	*lazy = (struct iommu_dma_lazy){};
 }
 
-/* All devices are suspended: nothing may stay reachable while timers stand still */
-static int drain_all(void *data)
+/**
+ * iommu_dma_flush_suspend() - Release all that waits in all domains
+ * @data: not used
+ *
+ * All devices are suspended: nothing may stay reachable while timers stand still.
+ *
+ * Context: With interrupts off, on the only CPU that is online.
+ * Return: 0
+ */
+VISIBLE_IF_KUNIT int iommu_dma_flush_suspend(void *data)
 {
 	struct iommu_dma_flush *flush;
 
@@ -490,9 +506,10 @@ static int drain_all(void *data)
 		iommu_dma_flush_drain(flush);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_suspend);
 
 static const struct syscore_ops flush_syscore_ops = {
-	.suspend = drain_all,
+	.suspend = iommu_dma_flush_suspend,
 };
 
 static struct syscore flush_syscore = {

@@ -114,6 +114,14 @@ struct iommu_dma_lazy {
 	bool forbidden;
 };
 
+/* Where unmapped ranges wait, or NULL if the domain is strict */
+static inline struct iommu_dma_flush *
+iommu_dma_lazy_flush(const struct iommu_dma_lazy *lazy)
+{
+	/* Pairs with smp_store_release() in iommu_dma_init_fq() */
+	return READ_ONCE(lazy->flush);
+}
+
 void iommu_dma_flush_setup(struct iommu_domain *domain, struct device *dev);
 void iommu_dma_flush_forbid(struct iommu_domain *domain);
 void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy);
@@ -121,5 +129,9 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 			   size_t size, struct iommu_pages_list *freelist);
 void iommu_dma_flush_now(struct iommu_dma_flush *flush);
 void iommu_dma_flush_drain(struct iommu_dma_flush *flush);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int iommu_dma_flush_suspend(void *data);
+#endif
 
 #endif /* __DMA_IOMMU_FLUSH_H */

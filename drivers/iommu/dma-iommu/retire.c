@@ -51,8 +51,7 @@ void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
 	if (!may_defer)
 		return;
 
-	/* Pairs with smp_store_release() in iommu_dma_init_fq() */
-	retire->flush = READ_ONCE(domain->iova_cookie->lazy.flush);
+	retire->flush = iommu_dma_lazy_flush(&domain->iova_cookie->lazy);
 	retire->gather.queued = retire->flush;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin);

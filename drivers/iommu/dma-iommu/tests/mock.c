@@ -20,16 +20,37 @@
 #include <linux/xarray.h>
 
 #include "../../dma-iommu.h"
+#include "../../iommu-pages.h"
 #include "mock.h"
 
 #define MOCK_PROT 0xffUL
 
+/* Granules from IOVA 0 on that are watched when flushes meet unmaps */
+#define MOCK_WATCHED 1024
+
+/**
+ * struct mock_domain - A domain of the mock
+ * @domain: the domain
+ * @mock: as the test sees it
+ * @list: in mock::domains
+ * @live: the page table
+ * @stale: what was cleared from it and not invalidated
+ * @flushes: flushes of the whole domain that have begun
+ * @flushed: the last of these that has ended
+ * @cleared: per granule, the first flush that will have invalidated it: one that
+ *	     begins after it was cleared. 0 if it was invalidated
+ * @stuck: IOVA of what mock_fault::unmap_nth left mapped
+ * @is_stuck: there is such
+ */
 struct mock_domain {
 	struct iommu_domain domain;
 	struct mock *mock;
 	struct list_head list;
 	struct maple_tree live;
 	struct maple_tree stale;
+	unsigned int flushes;
+	unsigned int flushed;
+	unsigned int cleared[MOCK_WATCHED];
 	dma_addr_t stuck;
 	bool is_stuck;
 };
@@ -101,6 +122,33 @@ static bool overlaps(struct maple_tree *tree, dma_addr_t first, dma_addr_t last)
 	return mas_find(&mas, last);
 }
 
+/* Set what is known of the granules of a range, as far as they are watched */
+static void watch(struct mock_domain *mdom, dma_addr_t first, dma_addr_t last,
+		  unsigned int flush)
+{
+	unsigned int shift = __ffs(mdom->domain.pgsize_bitmap);
+
+	for (first >>= shift; first <= last >> shift && first < MOCK_WATCHED;
+	     first++)
+		mdom->cleared[first] = flush;
+}
+
+/*
+ * A flush that began before something was cleared may have missed it, though it ended
+ * later: @stale forgets that.
+ */
+static bool missed_by_flush(struct mock_domain *mdom, dma_addr_t first,
+			    dma_addr_t last)
+{
+	unsigned int shift = __ffs(mdom->domain.pgsize_bitmap);
+
+	for (first >>= shift; first <= last >> shift && first < MOCK_WATCHED;
+	     first++)
+		if (mdom->cleared[first] > mdom->flushed)
+			return true;
+	return false;
+}
+
 /* Memory that a device can reach must belong to somebody */
 static void check_owned(struct mock *mock, dma_addr_t first, dma_addr_t last,
 			void *entry, const char *when)
@@ -150,7 +198,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	if (iova < domain->geometry.aperture_start || last < iova ||
 	    last > domain->geometry.aperture_end)
 		complain(mock, "%#lx: map outside of the aperture", iova);
-	if (overlaps(&mdom->stale, iova, last))
+	if (overlaps(&mdom->stale, iova, last) ||
+	    missed_by_flush(mdom, iova, last))
 		complain(mock, "%#lx: mapped while still reachable", iova);
 	if (overlaps(&mdom->live, iova, last)) {
 		complain(mock, "%#lx: mapped twice", iova);
@@ -176,6 +225,33 @@ static size_t live_from(struct mock_domain *mdom, dma_addr_t iova, size_t size)
 		next = mas.last + 1;
 	}
 	return next - iova;
+}
+
+/*
+ * Leave a page of the page table to be freed when nothing can walk it any more. A
+ * reference of the mock's own keeps it, so that its freeing can be seen.
+ */
+static void leave_table(struct mock *mock, struct iommu_iotlb_gather *gather)
+{
+	void *table;
+
+	if (!mock->tables || mock->nr_tables == MOCK_TABLES)
+		return;
+
+	table = iommu_alloc_pages_node_sz(NUMA_NO_NODE, GFP_ATOMIC, PAGE_SIZE);
+	if (!table)
+		return;
+	folio_get(virt_to_folio(table));
+	mock->table[mock->nr_tables++] = virt_to_folio(table);
+	iommu_pages_list_add(&gather->freelist, table);
+}
+
+/* Pages that wait for an invalidation, and are in nobody's hands but the layer's */
+static void check_tables(struct mock *mock)
+{
+	for (unsigned int i = mock->nr_flushed; i < mock->nr_tables; i++)
+		if (folio_ref_count(mock->table[i]) != 2)
+			complain(mock, "a page table was freed before the flush");
 }
 
 static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
@@ -213,12 +289,15 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 		set_range(mock, &mdom->stale, from, to, entry);
 	}
 	set_range(mock, &mdom->live, iova, last, NULL);
-	iommu_iotlb_gather_add_range(gather, iova, size);
+	watch(mdom, iova, last, mdom->flushes + 1);
+	leave_table(mock, gather);
+	if (!iommu_iotlb_gather_queued(gather))
+		iommu_iotlb_gather_add_range(gather, iova, size);
 	return size;
 }
 
-static void invalidate(struct mock_domain *mdom, dma_addr_t first,
-		       dma_addr_t last)
+static void begin_invalidation(struct mock_domain *mdom, dma_addr_t first,
+			       dma_addr_t last)
 {
 	MA_STATE(mas, &mdom->stale, first, first);
 	struct mock *mock = mdom->mock;
@@ -228,10 +307,10 @@ static void invalidate(struct mock_domain *mdom, dma_addr_t first,
 		mock->at_sync(mock, &mdom->domain);
 
 	guard(spinlock_irqsave)(&mock->lock);
+	check_tables(mock);
 	mas_for_each(&mas, entry, last)
 		check_owned(mock, max(mas.index, first), min(mas.last, last),
 			    entry, "when it is invalidated");
-	set_range(mock, &mdom->stale, first, last, NULL);
 }
 
 static void mock_iotlb_sync(struct iommu_domain *domain,
@@ -241,16 +320,32 @@ static void mock_iotlb_sync(struct iommu_domain *domain,
 
 	scoped_guard(spinlock_irqsave, &mdom->mock->lock)
 		record(mdom->mock, MOCK_SYNC);
-	invalidate(mdom, gather->start, gather->end);
+	begin_invalidation(mdom, gather->start, gather->end);
+	scoped_guard(spinlock_irqsave, &mdom->mock->lock) {
+		set_range(mdom->mock, &mdom->stale, gather->start, gather->end,
+			  NULL);
+		watch(mdom, gather->start, gather->end, 0);
+	}
+	iommu_put_pages_list(&gather->freelist);
 }
 
 static void mock_flush_iotlb_all(struct iommu_domain *domain)
 {
 	struct mock_domain *mdom = to_mock_domain(domain);
 
-	scoped_guard(spinlock_irqsave, &mdom->mock->lock)
+	unsigned int tables, flush;
+
+	scoped_guard(spinlock_irqsave, &mdom->mock->lock) {
 		record(mdom->mock, MOCK_FLUSH);
-	invalidate(mdom, 0, ~(dma_addr_t)0);
+		flush = ++mdom->flushes;
+		tables = mdom->mock->nr_tables;
+	}
+	begin_invalidation(mdom, 0, ~(dma_addr_t)0);
+	guard(spinlock_irqsave)(&mdom->mock->lock);
+	/* As this comes from timers, it must not ask for memory */
+	__mt_destroy(&mdom->stale);
+	mdom->flushed = max(mdom->flushed, flush);
+	mdom->mock->nr_flushed = max(mdom->mock->nr_flushed, tables);
 }
 
 static int mock_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
@@ -331,11 +426,12 @@ static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
 static bool mock_capable(struct device *dev, enum iommu_cap cap)
 {
 	return cap == IOMMU_CAP_CACHE_COHERENCY ||
-	       cap == IOMMU_CAP_DEFERRED_FLUSH;
+	       (cap == IOMMU_CAP_DEFERRED_FLUSH && !mock_of(dev)->never_lazy);
 }
 
 static struct iommu_device *mock_probe_device(struct device *dev)
 {
+	dev->iommu->shadow_on_flush = mock_of(dev)->shadow;
 	return &mock_iommu;
 }
 
@@ -543,6 +639,36 @@ bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size)
 	guard(spinlock_irqsave)(&mdom->mock->lock);
 	return overlaps(&mdom->live, iova, last) ||
 	       overlaps(&mdom->stale, iova, last);
+}
+
+/**
+ * mock_tables_left() - How many pages of page tables are not free yet?
+ * @mock: the mock
+ *
+ * Context: Any context.
+ * Return: those of mock::tables that the layer still has.
+ */
+unsigned int mock_tables_left(struct mock *mock)
+{
+	unsigned int left = 0;
+
+	guard(spinlock_irqsave)(&mock->lock);
+	for (unsigned int i = 0; i < mock->nr_tables; i++)
+		left += folio_ref_count(mock->table[i]) != 1;
+	return left;
+}
+
+/**
+ * mock_forget_tables() - Free what was kept to see it freed
+ * @mock: the mock
+ *
+ * Context: Any context, when nothing else uses the mock.
+ */
+void mock_forget_tables(struct mock *mock)
+{
+	while (mock->nr_tables)
+		folio_put(mock->table[--mock->nr_tables]);
+	mock->nr_flushed = 0;
 }
 
 /**

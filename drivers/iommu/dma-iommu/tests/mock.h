@@ -24,6 +24,7 @@
 
 #define MOCK_HISTORY 256
 #define MOCK_REGIONS 4
+#define MOCK_TABLES 1024
 
 /**
  * enum mock_op - Calls of the driver that are counted
@@ -71,6 +72,9 @@ struct mock_fault {
  * @check_pages: a page that can be reached must not be free; looks at each page
  * @check_heads: the same, for the first page of a physically contiguous range
  * @lazy: default domains are of type IOMMU_DOMAIN_DMA_FQ
+ * @never_lazy: the IOMMU cannot defer an invalidation
+ * @shadow: invalidations are dear, see dev_iommu::shadow_on_flush
+ * @tables: every unmap leaves a page of the page table to be freed
  * @kept: bytes that the test leaves mapped in DMA domains on purpose
  * @direct: bytes that it leaves mapped outside of the IOVA space
  * @at_sync: called when an invalidation starts, with the stale ranges still
@@ -79,6 +83,9 @@ struct mock_fault {
  * @fault: what goes wrong next
  * @lock: protects all that follows, and what it points to
  * @domains: list of domains
+ * @table: pages of page tables that unmaps have left
+ * @nr_tables: how many of them
+ * @nr_flushed: how many, from the first on, may be free
  * @history: one letter per call of the driver, see enum mock_op
  * @nr_history: letters in @history
  * @count: calls of the driver
@@ -96,6 +103,9 @@ struct mock {
 	bool check_pages;
 	bool check_heads;
 	bool lazy;
+	bool never_lazy;
+	bool shadow;
+	bool tables;
 	size_t kept;
 	size_t direct;
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
@@ -104,6 +114,9 @@ struct mock {
 
 	spinlock_t lock; /* protects all that follows */
 	struct list_head domains;
+	struct folio *table[MOCK_TABLES];
+	unsigned int nr_tables;
+	unsigned int nr_flushed;
 	char history[MOCK_HISTORY + 1];
 	unsigned int nr_history;
 	unsigned int count[MOCK_NR_OPS];
@@ -193,6 +206,8 @@ size_t mock_stale(struct iommu_domain *domain);
 bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
 		 phys_addr_t *phys, int *prot);
 bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
+unsigned int mock_tables_left(struct mock *mock);
+void mock_forget_tables(struct mock *mock);
 struct page *mock_stuck_page(struct iommu_domain *domain);
 size_t mock_unstick(struct iommu_domain *domain);
 size_t mock_left_behind(struct mock *mock);

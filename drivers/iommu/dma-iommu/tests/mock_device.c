@@ -128,6 +128,9 @@ void mock_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, mock_left_behind(mock),
 			    mock->kept + mock->direct,
 			    "bytes are still mapped");
+	KUNIT_EXPECT_EQ_MSG(test, mock_tables_left(mock), 0,
+			    "pages of page tables were not freed");
+	mock_forget_tables(mock);
 	KUNIT_EXPECT_EQ_MSG(test, mock->violations, 0, "%s", mock->complaint);
 }
 
