@@ -18,6 +18,7 @@
  *   retire.c  the one way out; flush.c a part of it that waits, in lazy mode
  *   bounce.c  what must not be mapped in place
  *   msi.c     doorbells; resv.c reserved regions
+ *   unbind.c  what a driver leaves behind
  *
  * Principles: plan, then commit: the caller's scatterlist is written to only on
  * success. Nothing that a device can still reach is released. What a device

@@ -499,6 +499,37 @@ bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 }
 
 /**
+ * iommu_dma_chunk_next_used() - Find granules that were taken together
+ * @chunk: the chunk, which does not change meanwhile
+ * @bit: where to begin; set to the first granule
+ * @count: set to how many
+ *
+ * What is reserved or quarantined is passed over. Takes a step per granule.
+ *
+ * Context: Any context.
+ * Return: true; false if there are none from @bit on.
+ */
+bool iommu_dma_chunk_next_used(const struct iommu_dma_chunk *chunk,
+			       unsigned int *bit, unsigned int *count)
+{
+	unsigned int end, at;
+
+	for (at = max(*bit, (unsigned int)chunk->from); at <= chunk->to; at++)
+		if (test_bit(at, chunk->map) && !test_bit(at, chunk->joined) &&
+		    !test_bit(at, chunk->claimed))
+			break;
+	if (at > chunk->to)
+		return false;
+
+	for (end = at + 1; end <= chunk->to; end++)
+		if (!test_bit(end, chunk->joined))
+			break;
+	*bit = at;
+	*count = end - at;
+	return true;
+}
+
+/**
  * iommu_dma_chunk_retract() - Look again at what was given back too late
  * @chunk: a chunk that was in no slot any more when it was given to
  * @first: bit of the first granule

@@ -376,3 +376,27 @@ void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 		atomic_long_add(size, &space->quarantined);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_quarantine);
+
+/**
+ * iommu_dma_space_next_used() - Find a range that was allocated
+ * @space: the space, of which nothing is allocated or freed meanwhile
+ * @iova: where to begin; set to the start of the range
+ * @size: set to its bytes
+ *
+ * Takes the steps of iommu_dma_zone_next_used().
+ *
+ * Context: Any context. Takes the locks of the zones, one after the other.
+ * Return: true; false if there is none that begins at or after @iova.
+ */
+bool iommu_dma_space_next_used(struct iommu_dma_space *space, dma_addr_t *iova,
+			       size_t *size)
+{
+	u64 from = *iova >> space->shift, first, count;
+
+	if (!iommu_dma_zone_next_used(&space->low, from, &first, &count) &&
+	    !iommu_dma_zone_next_used(&space->high, from, &first, &count))
+		return false;
+	*iova = first << space->shift;
+	*size = count << space->shift;
+	return true;
+}

@@ -125,6 +125,25 @@ int iommu_dma_msi_add_hw_region(struct iommu_dma_msi *msi, phys_addr_t start,
 }
 
 /**
+ * iommu_dma_msi_has() - Is a range of IOVA a doorbell's?
+ * @msi: the doorbells of a domain
+ * @iova: start of the range
+ *
+ * Context: Process context, may sleep. Takes @msi's lock.
+ * Return: true if it is.
+ */
+bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova)
+{
+	struct iommu_dma_doorbell *doorbell;
+
+	guard(mutex)(&msi->lock);
+	list_for_each_entry(doorbell, &msi->doorbells, list)
+		if (doorbell->iova == iova)
+			return true;
+	return false;
+}
+
+/**
  * iommu_get_msi_cookie() - Give a domain that VFIO manages doorbells
  * @domain: the domain, of type IOMMU_DOMAIN_UNMANAGED
  * @base: start of the IOVA window for doorbells. 0 is an address like any other

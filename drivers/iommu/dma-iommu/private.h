@@ -66,6 +66,7 @@ void iommu_dma_msi_init(struct iommu_dma_msi *msi);
 void iommu_dma_msi_destroy(struct iommu_dma_msi *msi);
 int iommu_dma_msi_add_hw_region(struct iommu_dma_msi *msi, phys_addr_t start,
 				size_t size);
+bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
 
 /* dma-iommu.c */
 

@@ -402,6 +402,66 @@ bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 	return taken;
 }
 
+/* Find what was taken of a chunk, or as a region, from @from on */
+static bool next_used_in(struct iommu_dma_zone *zone,
+			 const struct iommu_dma_region *region, u64 from,
+			 u64 *first, u64 *count)
+{
+	struct iommu_dma_chunk *chunk;
+	unsigned int bit, bits;
+
+	if (region->kind == IOMMU_DMA_REGION_USED && region->first >= from) {
+		*first = region->first;
+		*count = region->last - region->first + 1;
+		return true;
+	}
+	if (region->kind != IOMMU_DMA_REGION_CHUNK)
+		return false;
+
+	chunk = xa_load(&zone->chunks, iommu_dma_index_of(region->first));
+	bit = max(from, region->first) % IOMMU_DMA_CHUNK_GRANULES;
+	if (!iommu_dma_chunk_next_used(chunk, &bit, &bits))
+		return false;
+	*first = chunk->base + bit;
+	*count = bits;
+	return true;
+}
+
+/**
+ * iommu_dma_zone_next_used() - Find granules that were allocated together
+ * @zone: the zone, of which nothing is allocated or freed meanwhile
+ * @from: where to begin
+ * @first: set to the first granule
+ * @count: set to how many
+ *
+ * For when time does not matter: takes a step per region and per granule of a chunk,
+ * with interrupts off.
+ *
+ * Context: Any context. Takes the lock of the zone.
+ * Return: true; false if there are none that begin at or after @from.
+ */
+bool iommu_dma_zone_next_used(struct iommu_dma_zone *zone, u64 from, u64 *first,
+			      u64 *count)
+{
+	struct iommu_dma_regions *regions = &zone->regions;
+	struct rb_node *node;
+	unsigned long flags;
+	bool found = false;
+
+	if (regions->first > regions->last || from > regions->last)
+		return false;
+
+	xa_lock_irqsave(&zone->chunks, flags);
+	node = &iommu_dma_regions_at(regions, max(from, regions->first))->node;
+	for (; node && !found; node = rb_next(node))
+		found = next_used_in(zone,
+				     rb_entry(node, struct iommu_dma_region,
+					      node),
+				     from, first, count);
+	xa_unlock_irqrestore(&zone->chunks, flags);
+	return found;
+}
+
 /* Reserve granules of a chunk, which its owners allocate around from then on */
 static int reserve_in_chunk(struct iommu_dma_zone *zone,
 			    struct iommu_dma_chunk *chunk, unsigned int first,

@@ -654,6 +654,3 @@ static struct kunit_suite flush_suite = {
 };
 
 kunit_test_suite(flush_suite);
-
-MODULE_DESCRIPTION("Tests of the lazy mode of the DMA mapping layer");
-MODULE_LICENSE("GPL");

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of what becomes of mappings whose driver has gone: with a driver that is
+ * bound and unbound as any other.
+ *
+ * It calls the layer past the DMA API: the kernel's own checker of the DMA API would
+ * complain about what is left.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/iommu-dma.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+
+#include "../private.h"
+#include "mock.h"
+
+static int probe(struct platform_device *pdev)
+{
+	return 0;
+}
+
+static struct platform_driver careless = {
+	.probe = probe,
+	.driver.name = "dma-iommu-mock",
+};
+
+static void unregister(void *driver)
+{
+	platform_driver_unregister(driver);
+}
+
+/* Bind a driver to all devices of the mock */
+static void bind_all(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, platform_driver_register(&careless), 0);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, unregister, &careless),
+			0);
+}
+
+static size_t quarantined(struct device *dev)
+{
+	struct iommu_dma_cookie *cookie =
+		iommu_get_domain_for_dev(dev)->iova_cookie;
+
+	return atomic_long_read(&cookie->space.quarantined);
+}
+
+static dma_addr_t map_one(struct kunit *test, struct device *dev, void *memory,
+			  size_t size)
+{
+	dma_addr_t iova = iommu_dma_map_phys(dev, virt_to_phys(memory), size,
+					     DMA_BIDIRECTIONAL, 0);
+
+	KUNIT_ASSERT_NE(test, iova, DMA_MAPPING_ERROR);
+	return iova;
+}
+
+/*
+ * Test that a device is cut off from all that its driver has left, of whatever kind,
+ * and that none of its IOVA is handed out again.
+ */
+static void test_left_behind(struct kunit *test)
+{
+	size_t all = SZ_8K + SZ_8K + SZ_2M + SZ_4K;
+	void *memory = mock_buffer(test, SZ_4M);
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct scatterlist sgl[2];
+	dma_addr_t iova, other;
+	struct device *dev;
+
+	mock->last = SZ_16M - 1;
+	dev = mock_device(mock, .max_seg = SZ_4K);
+	domain = iommu_get_domain_for_dev(dev);
+	bind_all(test);
+	KUNIT_ASSERT_TRUE(test, device_is_bound(dev));
+	iova = map_one(test, dev, memory + 100, SZ_4K);
+	sg_init_table(sgl, ARRAY_SIZE(sgl));
+	sg_set_buf(&sgl[0], memory, SZ_4K);
+	sg_set_buf(&sgl[1], memory + SZ_16K, SZ_4K);
+	KUNIT_ASSERT_EQ(test,
+			iommu_dma_map_sg(dev, sgl, 2, DMA_TO_DEVICE, 0), 2);
+	map_one(test, dev, memory, SZ_2M + SZ_4K);
+
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), all);
+
+	/* The first of two that unmap too late hits nothing, nor does the second */
+	KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
+	other = map_one(test, dev, memory, SZ_4K);
+	kunit_warning_suppress(test) {
+		iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_BIDIRECTIONAL, 0);
+		iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_BIDIRECTIONAL, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 2);
+	}
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
+	iommu_dma_unmap_phys(dev, other, SZ_4K, DMA_BIDIRECTIONAL, 0);
+
+	/* What was reported is not reported again */
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), all);
+}
+
+/* Test that a driver which has taken all away loses nothing, in a lazy domain either */
+static void test_clean(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+	struct iommu_domain *domain;
+	struct device *dev;
+
+	mock->lazy = true;
+	dev = mock_device(mock);
+	domain = iommu_get_domain_for_dev(dev);
+	bind_all(test);
+	iommu_dma_unmap_phys(dev, map_one(test, dev, memory, SZ_4K), SZ_4K,
+			     DMA_BIDIRECTIONAL, 0);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+}
+
+/*
+ * Test that what another driver of the group has mapped stays, as nobody can say
+ * whose it is, and that the last of them answers for all.
+ */
+static void test_group(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *first = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = first);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
+	void *memory = mock_buffer(test, SZ_4K);
+
+	bind_all(test);
+	map_one(test, first, memory, SZ_4K);
+	device_release_driver(first);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
+	KUNIT_EXPECT_EQ(test, quarantined(first), 0);
+	device_release_driver(second);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(first), SZ_4K);
+}
+
+/* Test that a range at the top of the address space does not make the search turn */
+static void test_top(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev;
+
+	mock->first = -SZ_16K;
+	mock->last = ~(dma_addr_t)0;
+	dev = mock_device(mock);
+	bind_all(test);
+	for (int i = 0; i < 4; i++)
+		map_one(test, dev, mock_buffer(test, SZ_4K), SZ_4K);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_16K);
+}
+
+static struct kunit_case unbind_cases[] = {
+	KUNIT_CASE(test_left_behind),
+	KUNIT_CASE(test_clean),
+	KUNIT_CASE(test_group),
+	KUNIT_CASE(test_top),
+	{}
+};
+
+static struct kunit_suite unbind_suite = {
+	.name = "iommu_dma_unbind",
+	.suite_init = mock_suite_init,
+	.suite_exit = mock_suite_exit,
+	.init = mock_test_init,
+	.exit = mock_test_exit,
+	.test_cases = unbind_cases,
+};
+
+kunit_test_suite(unbind_suite);
