@@ -110,9 +110,12 @@ static void set_range(struct mock *mock, struct maple_tree *tree,
 		      dma_addr_t first, dma_addr_t last, void *entry)
 {
 	MA_STATE(mas, tree, first, last);
+	/* It is the layer's memory that is to fail */
+	unsigned int nth = mock_fail_nth(0);
 
 	if (mas_store_gfp(&mas, entry, GFP_ATOMIC | __GFP_NOWARN))
 		complain(mock, "the mock ran out of memory");
+	mock_fail_nth(nth);
 }
 
 static bool overlaps(struct maple_tree *tree, dma_addr_t first, dma_addr_t last)
@@ -368,10 +371,50 @@ static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
 	return mock_lookup(domain, iova, &phys, NULL) ? phys : 0;
 }
 
+static int attach(struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+	struct mock *mock = mdev->mock;
+
+	if (mock->fault.attach_error)
+		return mock->fault.attach_error;
+	mdev->attaches++;
+	return 0;
+}
+
+/*
+ * A device that is attached may use what firmware wants mapped to itself: there
+ * must be no time without it.
+ */
+static void check_direct(struct mock_domain *mdom, struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+	struct mock *mock = mdev->mock;
+
+	for (unsigned int i = 0; i < mdev->traits.nr_regions; i++) {
+		const struct mock_region *region = &mdev->traits.regions[i];
+		phys_addr_t phys;
+
+		if (region->empty ||
+		    (region->type != IOMMU_RESV_DIRECT &&
+		     region->type != IOMMU_RESV_DIRECT_RELAXABLE))
+			continue;
+		if (mock_lookup(&mdom->domain, region->first, &phys, NULL) &&
+		    phys == region->first)
+			continue;
+
+		guard(spinlock_irqsave)(&mock->lock);
+		complain(mock, "%pa: attached without its direct region",
+			 &region->first);
+	}
+}
+
 static int mock_attach_dev(struct iommu_domain *domain, struct device *dev,
 			   struct iommu_domain *old)
 {
-	return 0;
+	if (iommu_is_dma_domain(domain))
+		check_direct(to_mock_domain(domain), dev);
+	return attach(dev);
 }
 
 static void mock_domain_free(struct iommu_domain *domain)
@@ -395,6 +438,21 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.iotlb_sync = mock_iotlb_sync,
 	.iova_to_phys = mock_iova_to_phys,
 	.free = mock_domain_free,
+};
+
+static int mock_attach_identity(struct iommu_domain *domain,
+				struct device *dev, struct iommu_domain *old)
+{
+	return attach(dev);
+}
+
+static const struct iommu_domain_ops mock_identity_ops = {
+	.attach_dev = mock_attach_identity,
+};
+
+static struct iommu_domain mock_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &mock_identity_ops,
 };
 
 static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
@@ -453,27 +511,44 @@ static void mock_get_resv_regions(struct device *dev, struct list_head *list)
 		const struct mock_region *from = &mdev->traits.regions[i];
 		size_t size = from->empty ? 0 : from->last - from->first + 1;
 
+		/* Drivers cannot say that they had no memory for one */
 		region = iommu_alloc_resv_region(from->first, size,
-						 IOMMU_READ | IOMMU_WRITE,
-						 from->type, GFP_KERNEL);
-		if (region)
-			list_add_tail(&region->list, list);
+						 from->prot ?: IOMMU_READ |
+							       IOMMU_WRITE,
+						 from->type,
+						 GFP_KERNEL | __GFP_NOFAIL);
+		list_add_tail(&region->list, list);
 	}
 	iommu_dma_get_resv_regions(dev, list);
 }
 
+static bool mock_is_attach_deferred(struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+
+	return mdev->traits.deferred;
+}
+
 static int mock_def_domain_type(struct device *dev)
 {
-	return mock_of(dev)->lazy ? IOMMU_DOMAIN_DMA_FQ : IOMMU_DOMAIN_DMA;
+	struct mock *mock = mock_of(dev);
+
+	if (mock->undecided)
+		return 0;
+	if (mock->identity)
+		return IOMMU_DOMAIN_IDENTITY;
+	return mock->lazy ? IOMMU_DOMAIN_DMA_FQ : IOMMU_DOMAIN_DMA;
 }
 
 static const struct iommu_ops mock_ops = {
 	.owner = THIS_MODULE,
+	.identity_domain = &mock_identity_domain,
 	.capable = mock_capable,
 	.domain_alloc_paging = mock_domain_alloc_paging,
 	.probe_device = mock_probe_device,
 	.device_group = mock_device_group,
 	.get_resv_regions = mock_get_resv_regions,
+	.is_attach_deferred = mock_is_attach_deferred,
 	.def_domain_type = mock_def_domain_type,
 	.default_domain_ops = &mock_domain_ops,
 };

@@ -20,10 +20,11 @@
 #include <linux/dma-direct.h>
 #include <linux/iommu.h>
 #include <linux/platform_device.h>
+#include <linux/prandom.h>
 #include <linux/sizes.h>
 
 #define MOCK_HISTORY 256
-#define MOCK_REGIONS 4
+#define MOCK_REGIONS 8
 #define MOCK_TABLES 1024
 
 /**
@@ -52,6 +53,7 @@ enum mock_op {
  * @sync_map_nth: which iotlb_sync_map call from now on fails; 0 for none
  * @sync_map_error: what that call returns
  * @unmap_nth: which unmap call leaves its last granule mapped; 0 for none
+ * @attach_error: what every attachment of a device returns; 0 if none fails
  */
 struct mock_fault {
 	unsigned int map_nth;
@@ -60,6 +62,7 @@ struct mock_fault {
 	unsigned int sync_map_nth;
 	int sync_map_error;
 	unsigned int unmap_nth;
+	int attach_error;
 };
 
 /**
@@ -75,6 +78,9 @@ struct mock_fault {
  * @never_lazy: the IOMMU cannot defer an invalidation
  * @shadow: invalidations are dear, see dev_iommu::shadow_on_flush
  * @tables: every unmap leaves a page of the page table to be freed
+ * @identity: they are of type IOMMU_DOMAIN_IDENTITY
+ * @undecided: the driver has no say in their type: the kernel's default, or what
+ *	       user space asks for
  * @kept: bytes that the test leaves mapped in DMA domains on purpose
  * @direct: bytes that it leaves mapped outside of the IOVA space
  * @at_sync: called when an invalidation starts, with the stale ranges still
@@ -106,6 +112,8 @@ struct mock {
 	bool never_lazy;
 	bool shadow;
 	bool tables;
+	bool identity;
+	bool undecided;
 	size_t kept;
 	size_t direct;
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
@@ -131,12 +139,14 @@ struct mock {
  * @first: lowest address
  * @last: highest address, inclusive
  * @type: as in struct iommu_resv_region
+ * @prot: the same; 0 for reading and writing
  * @empty: a region of no bytes at @first, as bad firmware has them
  */
 struct mock_region {
 	phys_addr_t first;
 	phys_addr_t last;
 	enum iommu_resv_type type;
+	int prot;
 	bool empty;
 };
 
@@ -152,6 +162,8 @@ struct mock_region {
  * @range_map: DMA windows, ended by an entry of size 0; copied
  * @regions: reserved regions
  * @nr_regions: how many
+ * @node: of the device tree; NULL for none
+ * @deferred: it is to be attached when it first maps
  * @sibling: a device whose group this one joins; NULL for a group of its own
  */
 struct mock_traits {
@@ -165,6 +177,8 @@ struct mock_traits {
 	const struct bus_dma_region *range_map;
 	struct mock_region regions[MOCK_REGIONS];
 	unsigned int nr_regions;
+	struct device_node *node;
+	bool deferred;
 	struct device *sibling;
 };
 
@@ -173,11 +187,13 @@ struct mock_traits {
  * @mock: as the test sees it
  * @pdev: the device
  * @traits: what it is like
+ * @attaches: how often it was attached to a domain
  */
 struct mock_dev {
 	struct mock *mock;
 	struct platform_device *pdev;
 	struct mock_traits traits;
+	unsigned int attaches;
 };
 
 /**
@@ -192,6 +208,19 @@ struct mock_given {
 	unsigned int nr;
 	dma_addr_t lowest;
 	dma_addr_t highest;
+};
+
+/**
+ * struct mock_ranges - A set of addresses, in any order, perhaps overlapping
+ * @nr: how many ranges
+ * @range: each from its first to its last address, inclusive
+ */
+struct mock_ranges {
+	unsigned int nr;
+	struct {
+		u64 first;
+		u64 last;
+	} range[MOCK_REGIONS];
 };
 
 /* mock.c: the IOMMU driver */
@@ -235,12 +264,29 @@ bool mock_refused(struct kunit *test, struct device *dev);
 struct mock_given mock_give_all(struct mock *mock, struct device *dev);
 size_t mock_given_within(struct mock *mock, const struct mock_given *given,
 			 dma_addr_t first, dma_addr_t last);
+void mock_add_any_range(struct mock_ranges *ranges, struct rnd_state *rnd);
+void mock_expect_given(struct mock *mock, const struct mock_given *given,
+		       const struct mock_ranges *windows,
+		       const struct mock_ranges *holes);
+
+/* mock_fail.c: memory that is not there */
+
+void mock_fail_start(struct kunit *test);
+unsigned int mock_fail_nth(unsigned int nth);
 
 static inline struct mock *mock_of(struct device *dev)
 {
 	struct mock_dev *mdev = dev_get_drvdata(dev);
 
 	return mdev->mock;
+}
+
+/* How often a device was attached to a domain */
+static inline unsigned int mock_attaches(struct device *dev)
+{
+	struct mock_dev *mdev = dev_get_drvdata(dev);
+
+	return mdev->attaches;
 }
 
 /* The granule of a domain that the mock made */

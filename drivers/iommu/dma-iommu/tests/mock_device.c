@@ -230,6 +230,7 @@ struct device *mock_device_like(struct mock *mock,
 	dev_assign_dma_coherent(dev, !traits->noncoherent);
 	KUNIT_ASSERT_EQ(test, set_range_map(dev, traits->range_map), 0);
 
+	platform_device_set_of_node(pdev, traits->node);
 	KUNIT_ASSERT_EQ(test, set_fwspec(dev), 0);
 	KUNIT_ASSERT_EQ(test, platform_device_add(pdev), 0);
 
@@ -412,4 +413,93 @@ size_t mock_given_within(struct mock *mock, const struct mock_given *given,
 		if (test_bit(iova / granule, given->granules))
 			bytes += granule;
 	return bytes;
+}
+
+/**
+ * mock_add_any_range() - Add a random range to a set that is not full
+ * @ranges: the set
+ * @rnd: where randomness comes from
+ *
+ * Most ranges begin in the lowest 5 MiB, some where the one before ends. They
+ * have no more to do with granules than firmware's have, and some go up to the
+ * top of all addresses.
+ *
+ * Context: Any context.
+ */
+void mock_add_any_range(struct mock_ranges *ranges, struct rnd_state *rnd)
+{
+	u64 first = prandom_u32_state(rnd) % (5 * SZ_1M);
+	u64 size = 1 + prandom_u32_state(rnd) %
+		       (SZ_4K << (prandom_u32_state(rnd) % 10));
+	unsigned int how = prandom_u32_state(rnd), i = ranges->nr++;
+
+	if (how & 1) {
+		first = ALIGN_DOWN(first, SZ_4K);
+		size = ALIGN(size, SZ_4K);
+	}
+	if (!(how & 6) && i && ranges->range[i - 1].last < SZ_4M)
+		first = ranges->range[i - 1].last + 1;
+	ranges->range[i].first = first;
+	ranges->range[i].last = how & 0x70 ? first + size - 1 : U64_MAX;
+}
+
+/* Does a set have any of some addresses? */
+static bool any_in(const struct mock_ranges *ranges, u64 first, u64 last)
+{
+	for (unsigned int i = 0; i < ranges->nr; i++)
+		if (ranges->range[i].first <= last &&
+		    ranges->range[i].last >= first)
+			return true;
+	return false;
+}
+
+/* Does a set have all of some addresses, which are not the topmost? */
+static bool all_in(const struct mock_ranges *ranges, u64 first, u64 last)
+{
+	unsigned int i = 0;
+
+	while (i < ranges->nr) {
+		if (ranges->range[i].first > first ||
+		    ranges->range[i].last < first) {
+			i++;
+			continue;
+		}
+		if (ranges->range[i].last >= last)
+			return true;
+		first = ranges->range[i].last + 1;
+		i = 0;
+	}
+	return false;
+}
+
+/**
+ * mock_expect_given() - Expect that a device was given all that it may have
+ * @mock: the mock, whose aperture starts at 0 and ends after some MiB
+ * @given: from mock_give_all()
+ * @windows: all that it can reach; NULL for everything
+ * @holes: what it must not have; NULL for nothing
+ *
+ * That is every granule but the first that lies in windows as a whole and in
+ * holes not at all.
+ *
+ * Context: Process context of the test.
+ */
+void mock_expect_given(struct mock *mock, const struct mock_given *given,
+		       const struct mock_ranges *windows,
+		       const struct mock_ranges *holes)
+{
+	size_t granule = mock_granule(mock);
+
+	for (u64 iova = 0; iova < mock->last; iova += granule) {
+		u64 last = iova + granule - 1;
+		bool may = iova;
+
+		if (windows && !all_in(windows, iova, last))
+			may = false;
+		if (holes && any_in(holes, iova, last))
+			may = false;
+		KUNIT_EXPECT_EQ_MSG(mock->test, may,
+				    test_bit(iova / granule, given->granules),
+				    "IOVA %#llx", iova);
+	}
 }
