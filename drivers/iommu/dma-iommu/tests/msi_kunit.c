@@ -3,8 +3,12 @@
  * Tests of MSI doorbells.
  */
 
+#include <linux/completion.h>
 #include <linux/dma-mapping.h>
+#include <linux/kthread.h>
 #include <linux/msi.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
 
 #include "../../dma-iommu.h"
 #include "../private.h"
@@ -34,8 +38,9 @@ static int msi_init(struct kunit *test)
 
 /*
  * Test that a doorbell is mapped when the first MSI asks for it, for writing
- * only and as a device, exactly one granule of it, and not again for the next
- * MSI.
+ * only and as a device, exactly one granule of it, with memory that may be waited
+ * for, and not again for the next MSI. Guards against "iommu/dma: Handle MSI
+ * mappings separately" [M2].
  */
 static void test_same_doorbell(struct kunit *test)
 {
@@ -49,6 +54,7 @@ static void test_same_doorbell(struct kunit *test)
 	mock->kept = SZ_4K;
 	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL, &first), 0);
 	KUNIT_EXPECT_STREQ(test, mock->history, "ms");
+	KUNIT_EXPECT_TRUE(test, gfpflags_allow_blocking(mock->last_gfp));
 	KUNIT_ASSERT_TRUE(test, mock_lookup(domain, first, &phys, &prot));
 	KUNIT_EXPECT_EQ(test, phys, DOORBELL);
 	KUNIT_EXPECT_EQ(test, prot, IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO);
@@ -165,7 +171,8 @@ static void test_failure(struct kunit *test)
 /*
  * Test that where the hardware lets MSIs past the IOMMU nothing is mapped, in
  * all of a region of many granules, for all devices of a group; and that such
- * a region comes and goes with its domain (M1).
+ * a region comes and goes with its domain. Guards against "iommu/dma: Fix MSI
+ * reservation allocation" [M1].
  */
 static void test_hardware_region(struct kunit *test)
 {
@@ -266,17 +273,302 @@ static void test_vfio_window_at_zero(struct kunit *test)
 	vfio_window(test, 0);
 }
 
-static struct kunit_case msi_cases[] = { KUNIT_CASE(test_same_doorbell),
-					 KUNIT_CASE(test_two_doorbells),
-					 KUNIT_CASE(test_groups),
-					 KUNIT_CASE(test_small_granule),
-					 KUNIT_CASE(test_mask),
-					 KUNIT_CASE(test_failure),
-					 KUNIT_CASE(test_hardware_region),
-					 KUNIT_CASE(test_no_cookie),
-					 KUNIT_CASE(test_vfio_window),
-					 KUNIT_CASE(test_vfio_window_at_zero),
-					 {} };
+/*
+ * Test that doorbells which fill more than a granule, as those of an interrupt
+ * controller with pages of 64 KiB do, are mapped granule by granule, each where
+ * its MSIs are sent to, and all of them gone with the domain; for domains of
+ * either kind, made and freed again and again [M1].
+ */
+static void test_large_doorbell(struct kunit *test)
+{
+	const phys_addr_t frame = ALIGN_DOWN(DOORBELL, SZ_64K);
+	struct mock *mock = test->priv;
+
+	for (int i = 0; i < 50; i++) {
+		struct device *dev = mock_device(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+		struct iommu_domain *other = NULL;
+
+		if (i % 2) {
+			other = iommu_paging_domain_alloc(dev);
+			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+			domain = other;
+			KUNIT_EXPECT_EQ(test, iommu_get_msi_cookie(domain,
+								   SZ_1M), 0);
+			KUNIT_EXPECT_EQ(test, iommu_attach_device(domain, dev),
+					0);
+		}
+
+		/* There and back again: the second time nothing is new */
+		for (int j = 0; j < 32; j++) {
+			int page = j < 16 ? j : 31 - j;
+			phys_addr_t doorbell = frame + page * SZ_4K + 0x40;
+			phys_addr_t phys = 0;
+			u64 sent = 0;
+
+			KUNIT_EXPECT_EQ(test, prepare(dev, doorbell, &sent), 0);
+			mock_lookup(domain, sent, &phys, NULL);
+			KUNIT_EXPECT_EQ(test, phys, doorbell);
+		}
+		KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_64K);
+
+		if (other) {
+			iommu_detach_device(other, dev);
+			iommu_domain_free(other);
+		}
+		mock_device_remove(mock, dev);
+		KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+	}
+}
+
+/*
+ * Test that regions which MSIs pass untranslated, and that are larger than a
+ * granule, come and go with the devices of a group, whichever order they and the
+ * doorbells come in [M1, M11].
+ */
+static void test_hardware_regions_come_and_go(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct mock_traits traits = {
+		.regions = {
+			{ .first = SZ_1M, .last = SZ_1M + SZ_64K - 1,
+			  .type = IOMMU_RESV_MSI },
+			{ .first = SZ_1M + SZ_32K, .last = SZ_1M + SZ_128K - 1,
+			  .type = IOMMU_RESV_MSI },
+			{ .first = SZ_2M, .empty = true,
+			  .type = IOMMU_RESV_MSI },
+		},
+		.nr_regions = 3,
+	};
+
+	for (int i = 0; i < 50; i++) {
+		struct device *first = mock_device(mock), *second;
+		u64 sent;
+
+		/* It is a doorbell like any other until a device says more */
+		KUNIT_ASSERT_EQ(test, prepare(first, SZ_1M, &sent), 0);
+		KUNIT_EXPECT_NE(test, sent, SZ_1M);
+
+		traits.sibling = first;
+		second = mock_device_like(mock, &traits);
+		KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
+		mock_forget(mock);
+		for (u64 at = SZ_1M; at < SZ_1M + SZ_128K; at += SZ_16K) {
+			KUNIT_EXPECT_EQ(test, prepare(second, at + 4, &sent), 0);
+			KUNIT_EXPECT_EQ(test, sent, at + 4);
+		}
+		KUNIT_EXPECT_STREQ(test, mock->history, "");
+
+		/* A region without bytes lets nothing pass */
+		KUNIT_EXPECT_EQ(test, prepare(second, SZ_2M, &sent), 0);
+		KUNIT_EXPECT_STREQ(test, mock->history, "ms");
+
+		mock_device_remove(mock, second);
+		mock_device_remove(mock, first);
+		KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+	}
+}
+
+/* Test that a device which could not be set up gets no doorbell either. */
+static void test_refused_device(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev;
+	u64 sent;
+
+	mock->pgsize_bitmap = PAGE_SIZE * 4;
+	dev = mock_device(mock);
+	KUNIT_ASSERT_TRUE(test, iommu_dma_dev_refused(dev));
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), -EINVAL);
+	KUNIT_EXPECT_STREQ(test, mock->history, "");
+}
+
+/*
+ * Test that a doorbell which finds no memory, whichever allocation it is, leaves
+ * nothing behind, and can be had later, in a domain of either kind.
+ */
+static void test_out_of_memory(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock), *vfio = mock_device(mock);
+	struct iommu_domain *other = mock_unmanaged_domain(mock, vfio);
+	unsigned int failures = 0;
+
+	KUNIT_ASSERT_EQ(test, iommu_get_msi_cookie(other, SZ_1M), 0);
+	KUNIT_ASSERT_EQ(test, iommu_attach_device(other, vfio), 0);
+	mock_fail_start(test);
+
+	for (int i = 0; i < 8; i++) {
+		struct device *which = i % 2 ? vfio : dev;
+		struct iommu_domain *domain = iommu_get_domain_for_dev(which);
+		phys_addr_t doorbell = DOORBELL + i * SZ_64K;
+		unsigned int nth = 0, left;
+		u64 sent;
+		int ret;
+
+		do {
+			size_t live = mock_live(domain);
+
+			mock_fail_nth(++nth);
+			ret = prepare(which, doorbell, &sent);
+			left = mock_fail_nth(0);
+			if (ret) {
+				KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+				KUNIT_EXPECT_EQ(test, left, 0);
+				KUNIT_EXPECT_EQ(test, mock_live(domain), live);
+				failures++;
+			}
+		} while (ret);
+		KUNIT_EXPECT_TRUE(test, mock_lookup(domain, sent, NULL, NULL));
+	}
+	KUNIT_EXPECT_GE(test, failures, 8);
+
+	iommu_detach_device(other, vfio);
+	mock_check_space(mock, iommu_get_domain_for_dev(vfio));
+	mock->kept = 4 * SZ_4K;
+	mock_check_space(mock, iommu_get_domain_for_dev(dev));
+	mock_device_remove(mock, dev);
+	mock->kept = 0;
+	mock->direct = 4 * PAGE_SIZE;
+}
+
+#define NR_DOORBELLS 16
+
+/**
+ * struct rival - A thread that asks for doorbells for a device
+ * @start: all begin at once
+ * @done: it has asked for all
+ * @dev: the device
+ * @seed: of the order
+ * @failed: how often it did not get one
+ * @sent: where the MSIs go
+ */
+struct rival {
+	struct completion *start;
+	struct completion done;
+	struct device *dev;
+	u32 seed;
+	int failed;
+	u64 sent[NR_DOORBELLS];
+};
+
+static int ask_for_doorbells(void *data)
+{
+	struct rival *rival = data;
+	struct rnd_state rnd;
+
+	prandom_seed_state(&rnd, rival->seed);
+	wait_for_completion(rival->start);
+	for (int i = 0; i < 4 * NR_DOORBELLS; i++) {
+		int which = i < 3 * NR_DOORBELLS ?
+				prandom_u32_state(&rnd) % NR_DOORBELLS :
+				i % NR_DOORBELLS;
+
+		if (prepare(rival->dev, DOORBELL + which * PAGE_SIZE,
+			    &rival->sent[which]))
+			rival->failed++;
+		cond_resched();
+	}
+
+	complete(&rival->done);
+	while (!kthread_should_stop())
+		schedule_timeout_interruptible(1);
+	return 0;
+}
+
+/*
+ * Test that devices of two groups, which VFIO has put into one domain, may ask
+ * for doorbells at the same time: each is mapped once, at an address that both
+ * are told, and none of the window is lost. Guards against what 5a9e89ea34e0
+ * mended [M3].
+ */
+static void test_vfio_two_groups(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	DECLARE_COMPLETION_ONSTACK(start);
+	u32 seed = get_random_u32();
+
+	kunit_info(test, "seed %u", seed);
+	for (int i = 0; i < 50; i++) {
+		struct task_struct *tasks[2];
+		struct iommu_domain *domain;
+		struct rival *rivals;
+
+		rivals = kunit_kcalloc(test, 2, sizeof(*rivals), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, rivals);
+		for (int j = 0; j < 2; j++) {
+			rivals[j].start = &start;
+			init_completion(&rivals[j].done);
+			rivals[j].dev = mock_device(mock);
+			rivals[j].seed = seed + 2 * i + j;
+		}
+		domain = iommu_paging_domain_alloc(rivals[0].dev);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+		KUNIT_EXPECT_EQ(test, iommu_get_msi_cookie(domain, SZ_1M), 0);
+		for (int j = 0; j < 2; j++)
+			KUNIT_EXPECT_EQ(test,
+					iommu_attach_device(domain,
+							    rivals[j].dev), 0);
+
+		mock_forget(mock);
+		reinit_completion(&start);
+		for (int j = 0; j < 2; j++)
+			tasks[j] = kthread_run(ask_for_doorbells, &rivals[j],
+					       "dma-iommu-mock/%d", j);
+		complete_all(&start);
+		for (int j = 0; j < 2; j++) {
+			KUNIT_EXPECT_NOT_ERR_OR_NULL(test, tasks[j]);
+			if (IS_ERR(tasks[j]))
+				continue;
+			wait_for_completion(&rivals[j].done);
+			kthread_stop(tasks[j]);
+			KUNIT_EXPECT_EQ(test, rivals[j].failed, 0);
+		}
+
+		KUNIT_EXPECT_EQ(test, mock->count[MOCK_MAP], NR_DOORBELLS);
+		KUNIT_EXPECT_EQ(test, mock_live(domain),
+				NR_DOORBELLS * PAGE_SIZE);
+		for (int j = 0; j < NR_DOORBELLS; j++) {
+			phys_addr_t phys = 0;
+
+			mock_lookup(domain, rivals[0].sent[j], &phys, NULL);
+			KUNIT_EXPECT_EQ(test, phys, DOORBELL + j * PAGE_SIZE);
+			KUNIT_EXPECT_EQ(test, rivals[0].sent[j],
+					rivals[1].sent[j]);
+			KUNIT_EXPECT_LT(test, rivals[0].sent[j],
+					SZ_1M + NR_DOORBELLS * PAGE_SIZE);
+		}
+
+		for (int j = 0; j < 2; j++)
+			iommu_detach_device(domain, rivals[j].dev);
+		iommu_domain_free(domain);
+		for (int j = 0; j < 2; j++)
+			mock_device_remove(mock, rivals[j].dev);
+		if (test->status != KUNIT_SUCCESS) {
+			kunit_err(test, "round %d of seed %u\n", i, seed);
+			return;
+		}
+	}
+}
+
+static struct kunit_case msi_cases[] = {
+	KUNIT_CASE(test_same_doorbell),
+	KUNIT_CASE(test_two_doorbells),
+	KUNIT_CASE(test_groups),
+	KUNIT_CASE(test_small_granule),
+	KUNIT_CASE(test_mask),
+	KUNIT_CASE(test_failure),
+	KUNIT_CASE(test_hardware_region),
+	KUNIT_CASE(test_no_cookie),
+	KUNIT_CASE(test_vfio_window),
+	KUNIT_CASE(test_vfio_window_at_zero),
+	KUNIT_CASE(test_large_doorbell),
+	KUNIT_CASE(test_hardware_regions_come_and_go),
+	KUNIT_CASE(test_refused_device),
+	KUNIT_CASE(test_out_of_memory),
+	KUNIT_CASE(test_vfio_two_groups),
+	{}
+};
 
 static struct kunit_suite msi_suite = {
 	.name = "iommu_dma_msi",
