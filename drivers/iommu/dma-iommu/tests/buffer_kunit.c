@@ -167,6 +167,103 @@ static void test_failure(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_left_behind(mock), 0);
 }
 
+/*
+ * Test that whichever allocation of memory fails, there is a buffer or there is
+ * not, and then nothing of it.
+ */
+static void test_out_of_memory(struct kunit *test)
+{
+	const struct kind *kind = test->param_value;
+	struct mock *mock = test->priv;
+	struct device *dev = kind_device(test);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	size_t room = mock_room(domain);
+	unsigned int nth = 0, left;
+	dma_addr_t iova;
+	void *buffer;
+
+	mock_fail_start(test);
+	do {
+		mock_forget(mock);
+		mock_fail_nth(++nth);
+		buffer = dma_alloc_attrs(dev, SZ_64K, &iova,
+					 kind->gfp | __GFP_NOWARN, kind->attrs);
+		left = mock_fail_nth(0);
+		if (buffer)
+			dma_free_attrs(dev, SZ_64K, buffer, iova, kind->attrs);
+		KUNIT_EXPECT_TRUE(test, buffer || !left);
+		KUNIT_EXPECT_EQ(test, mock->count[MOCK_UNMAP] > 0,
+				mock->count[MOCK_MAP] > 0);
+		KUNIT_EXPECT_EQ(test, mock_left_behind(mock), 0);
+		KUNIT_EXPECT_EQ(test, mock_room(domain), room);
+	} while (!left);
+	/* The array of pages, their table and the kernel's address */
+	KUNIT_EXPECT_GT(test, nth, kind->contiguous ? 0 : 3);
+}
+
+/*
+ * Test that a pool of memory for atomic allocations which is used up is no
+ * buffer, rather than one at an address that nobody set. Guards against
+ * CVE-2026-90388, "iommu/dma: Check atomic pool allocation result directly" [M9].
+ */
+static void test_pool_exhausted(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct device *dev;
+	dma_addr_t iova;
+	size_t room;
+
+	mock->last = SZ_64M - 1;
+	dev = mock_device(mock, .noncoherent = true);
+	domain = iommu_get_domain_for_dev(dev);
+	if (dev_is_dma_coherent(dev))
+		kunit_skip(test, "this architecture has coherent devices only");
+
+	/* More than any pool has in one piece */
+	room = mock_room(domain);
+	KUNIT_EXPECT_NULL(test, dma_alloc_attrs(dev, SZ_32M, &iova,
+						GFP_ATOMIC | __GFP_NOWARN, 0));
+	KUNIT_EXPECT_STREQ(test, mock->history, "");
+	KUNIT_EXPECT_EQ(test, mock_room(domain), room);
+}
+
+/*
+ * Test that memory which was allocated in large blocks is pages that stand for
+ * themselves: none of them is a part of another one when it is given to user
+ * space, or freed. Guards against split_huge_page() of a page that nobody locked
+ * [M13].
+ */
+static void test_large_blocks(struct kunit *test)
+{
+	static const size_t sizes[] = { SZ_2M, SZ_2M + SZ_64K, SZ_4M + 1 };
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct device *dev;
+	dma_addr_t iova;
+	void *buffer;
+
+	mock->last = SZ_16M - 1;
+	mock->check_pages = true;
+	dev = mock_device(mock);
+	domain = iommu_get_domain_for_dev(dev);
+	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		unsigned int odd = 0;
+
+		buffer = dma_alloc_coherent(dev, sizes[i], &iova, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, buffer);
+		KUNIT_EXPECT_EQ(test, mock_live(domain), PAGE_ALIGN(sizes[i]));
+		for (size_t at = 0; at < sizes[i]; at += PAGE_SIZE) {
+			struct page *page = vmalloc_to_page(buffer + at);
+
+			odd += PageCompound(page) || page_count(page) != 1;
+		}
+		KUNIT_EXPECT_EQ(test, odd, 0);
+		dma_free_coherent(dev, sizes[i], buffer, iova);
+		KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	}
+}
+
 /* Test that there is no buffer of a size that there cannot be. */
 static void test_bad_sizes(struct kunit *test)
 {
@@ -379,7 +476,7 @@ static void check_bounds(struct kunit *test, struct mapped *mapped)
 	}
 }
 
-/* Test that user space gets the pages of a buffer and no others (M14). */
+/* Test that user space gets the pages of a buffer and no others [M14]. */
 static void test_mmap(struct kunit *test)
 {
 	const struct kind *kind = test->param_value;
@@ -401,9 +498,9 @@ static void test_mmap(struct kunit *test)
 }
 
 /*
- * Test that a buffer which need not be contiguous is one segment for the
- * device, zeroed, and can be mapped by kernel and user space, within its
- * bounds (M14, M15).
+ * Test that a buffer which need not be contiguous is one segment for the device
+ * and all of its pages for the CPU, zeroed, and can be mapped by kernel and user
+ * space, within its bounds [M14, M15].
  */
 static void test_noncontiguous(struct kunit *test)
 {
@@ -413,9 +510,12 @@ static void test_noncontiguous(struct kunit *test)
 	for (int i = 0; i < 2; i++) {
 		struct mapped mapped = { .size = 4 * PAGE_SIZE };
 		struct iommu_domain *domain;
+		struct scatterlist *sg;
 		phys_addr_t phys = 0;
+		size_t size = 0;
 		dma_addr_t iova;
 		u8 *buffer;
+		int k;
 
 		mapped.dev = mock_device(mock, .noncoherent = i);
 		domain = iommu_get_domain_for_dev(mapped.dev);
@@ -427,6 +527,9 @@ static void test_noncontiguous(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sg_dma_len(mapped.sgt->sgl), mapped.size);
 		KUNIT_EXPECT_EQ(test, mock_live(domain), mapped.size);
 		iova = sg_dma_address(mapped.sgt->sgl);
+		for_each_sgtable_sg(mapped.sgt, sg, k)
+			size += sg->length;
+		KUNIT_EXPECT_EQ(test, size, mapped.size);
 
 		buffer = dma_vmap_noncontiguous(mapped.dev, mapped.size,
 						mapped.sgt);
@@ -455,6 +558,9 @@ static void test_noncontiguous(struct kunit *test)
 static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE_PARAM(test_alloc, kind_gen_params),
 	KUNIT_CASE_PARAM(test_failure, kind_gen_params),
+	KUNIT_CASE_PARAM(test_out_of_memory, kind_gen_params),
+	KUNIT_CASE(test_pool_exhausted),
+	KUNIT_CASE(test_large_blocks),
 	KUNIT_CASE(test_bad_sizes),
 	KUNIT_CASE(test_shared_with_host),
 	KUNIT_CASE(test_short_unmap),

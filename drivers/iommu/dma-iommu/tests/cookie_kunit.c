@@ -17,7 +17,7 @@ static struct iommu_domain *bare_domain(struct kunit *test)
 
 /*
  * Test that a cookie which no device ever used can be had, put back, and had
- * again.
+ * again. Guards against "iommu/dma: Don't put uninitialised IOVA domains" [M5].
  */
 static void test_get_and_put(struct kunit *test)
 {
@@ -117,8 +117,35 @@ static void test_default_domain(struct kunit *test)
 }
 
 /*
+ * Test that a domain which finds no memory for a cookie has none, and can get one
+ * later.
+ */
+static void test_out_of_memory(struct kunit *test)
+{
+	struct iommu_domain *domain = bare_domain(test);
+	int ret;
+
+	mock_fail_start(test);
+	mock_fail_nth(1);
+	ret = iommu_get_dma_cookie(domain);
+	mock_fail_nth(0);
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, domain->cookie_type, IOMMU_COOKIE_NONE);
+
+	mock_fail_nth(1);
+	ret = iommu_get_msi_cookie(domain, SZ_1M);
+	mock_fail_nth(0);
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, domain->cookie_type, IOMMU_COOKIE_NONE);
+
+	KUNIT_EXPECT_EQ(test, iommu_get_dma_cookie(domain), 0);
+}
+
+/*
  * Test that the cookie goes with the domain when the last device of a group
- * does, and that a new device starts anew.
+ * does, that the device is none of this layer's any more even if somebody still
+ * has it, and that a new device starts anew. Guards against what 280e5a301005
+ * mended [M6].
  */
 static void test_device_comes_and_goes(struct kunit *test)
 {
@@ -128,8 +155,11 @@ static void test_device_comes_and_goes(struct kunit *test)
 		struct device *dev = mock_device(mock);
 
 		KUNIT_EXPECT_TRUE(test, dev_dma_iommu(dev));
+		get_device(dev);
 		mock_device_remove(mock, dev);
+		KUNIT_EXPECT_FALSE(test, dev_dma_iommu(dev));
 		KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+		put_device(dev);
 	}
 }
 
@@ -140,6 +170,7 @@ static struct kunit_case cookie_cases[] = {
 	KUNIT_CASE(test_msi_cookie_at_zero),
 	KUNIT_CASE(test_msi_cookie_needs_unmanaged),
 	KUNIT_CASE(test_default_domain),
+	KUNIT_CASE(test_out_of_memory),
 	KUNIT_CASE(test_device_comes_and_goes),
 	{}
 };

@@ -214,7 +214,7 @@ static void test_forcedac(struct kunit *test)
 
 static struct kunit_case pci_cases[] = {
 	KUNIT_CASE(test_bridge),
-	KUNIT_CASE(test_random_windows),
+	KUNIT_CASE_SLOW(test_random_windows),
 	KUNIT_CASE(test_no_window),
 	KUNIT_CASE(test_forcedac),
 	{}

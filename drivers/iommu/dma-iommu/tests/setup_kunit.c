@@ -41,8 +41,8 @@ static void test_aperture_from_zero(struct kunit *test)
 }
 
 /*
- * Test that an aperture is respected which does not start at 0 (V15), and whose
- * ends are no multiples of a granule.
+ * Test that an aperture is respected which does not start at 0, and whose ends are
+ * no multiples of a granule. Guards against what c987ff0d3cb3 mended [V15].
  */
 static void test_aperture_unaligned(struct kunit *test)
 {
@@ -59,7 +59,7 @@ static void test_aperture_unaligned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, given.nr, SZ_1M / SZ_4K - 1);
 }
 
-/* Test that the granule is the smallest page of the IOMMU (S1). */
+/* Test that the granule is the smallest page of the IOMMU [S1]. */
 static void test_small_granule(struct kunit *test)
 {
 	struct mock *mock = test->priv;
@@ -76,7 +76,7 @@ static void test_small_granule(struct kunit *test)
 
 /*
  * Test that an IOMMU with pages larger than those of the CPU is refused with a
- * message, and not with a panic (S10).
+ * message, and not with a panic [S10].
  */
 static void test_granule_too_large(struct kunit *test)
 {
@@ -120,7 +120,8 @@ KUNIT_ARRAY_PARAM_DESC(limit, limit_cases, name);
 
 /*
  * Test that no streaming mapping lies above what the device, its bus and the
- * IOMMU can address, whichever is least (V15).
+ * IOMMU can address, whichever is least. Guards against what c987ff0d3cb3 mended
+ * [V15].
  */
 static void test_streaming_limit(struct kunit *test)
 {
@@ -158,9 +159,47 @@ static void test_buffer_limit(struct kunit *test)
 }
 
 /*
+ * Test that in a space which starts high up there is no room for what is larger,
+ * nor for a device that cannot reach it, rather than some below its start. Guards
+ * against what dcdb3ba7e2a8 mended [V2].
+ */
+static void test_aperture_high_up(struct kunit *test)
+{
+	const size_t size = 10 * SZ_1M;
+	struct mock *mock = test->priv;
+	struct device *dev, *narrow;
+	dma_addr_t iova;
+
+	mock->first = 0x1f0000000ULL;
+	mock->last = mock->first + size - 1;
+	dev = mock_device(mock);
+	narrow = mock_device(mock, .sibling = dev,
+			     .dma_mask = DMA_BIT_MASK(32));
+
+	for (int i = 0; i < 2; i++) {
+		iova = dma_map_resource(dev, BIT_ULL(44), size + SZ_1M,
+					DMA_TO_DEVICE, 0);
+		KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, iova));
+		iova = dma_map_resource(narrow, BIT_ULL(44), SZ_4K,
+					DMA_TO_DEVICE, 0);
+		KUNIT_EXPECT_TRUE(test, dma_mapping_error(narrow, iova));
+		KUNIT_EXPECT_STREQ(test, mock->history, "");
+
+		iova = dma_map_resource(dev, BIT_ULL(44), size, DMA_TO_DEVICE,
+					0);
+		KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+		KUNIT_EXPECT_EQ(test, iova, mock->first);
+		dma_unmap_resource(dev, iova, size, DMA_TO_DEVICE, 0);
+		mock_forget(mock);
+	}
+}
+
+/*
  * Test that a device with a small mask, whose reach is used up, takes nothing
  * from a device of the same group that sees more, and that what it failed to
- * get it can have later.
+ * get it can have later. Guards against "iommu/iova: Fix tracking of recently
+ * failed iova address" [V4] and "iommu/iova: Improve 32-bit free space estimate"
+ * [V7].
  */
 static void test_small_mask_is_its_own(struct kunit *test)
 {
@@ -211,7 +250,8 @@ static void test_range_map_outside(struct kunit *test)
 
 /*
  * Test that a device gets IOVA in all of its windows and nowhere else, in
- * whatever order they are listed, and that one may start at 0 (V14).
+ * whatever order they are listed, and that one may start at 0. Guards against what
+ * b8397a8f4ebc mended [V14].
  */
 static void test_range_map_windows(struct kunit *test)
 {
@@ -296,7 +336,7 @@ static void test_table(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, ops->sync_sg_for_device);
 }
 
-/* Test that nobody becomes trusted by clearing a flag (B15). */
+/* Test that nobody becomes trusted by clearing a flag [B15]. */
 static void test_untrusted_is_latched(struct kunit *test)
 {
 	struct dev_iommu iommu = {};
@@ -368,6 +408,7 @@ static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_aperture_too_small),
 	KUNIT_CASE_PARAM(test_streaming_limit, limit_gen_params),
 	KUNIT_CASE_PARAM(test_buffer_limit, limit_gen_params),
+	KUNIT_CASE(test_aperture_high_up),
 	KUNIT_CASE(test_small_mask_is_its_own),
 	KUNIT_CASE(test_range_map_outside),
 	KUNIT_CASE(test_range_map_windows),
