@@ -588,6 +588,40 @@ static void test_suspend(struct kunit *test)
 }
 
 /*
+ * Test that IOVA which waits is had before anybody is refused: for one buffer and for
+ * a list, and that what is live is not touched.
+ */
+static void test_waiting_is_room(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_32K);
+	dma_addr_t iova[7], live;
+	struct scatterlist sg;
+	struct device *dev;
+
+	mock->last = ARRAY_SIZE(iova) * SZ_4K + SZ_4K - 1;
+	dev = lazy_device(test);
+	local_bh_disable();
+	for (int i = 0; i < ARRAY_SIZE(iova); i++)
+		iova[i] = map_one(test, dev, memory + i * SZ_4K);
+	KUNIT_EXPECT_EQ(test, iommu_dma_map_phys(dev, 0, SZ_4K,
+						 DMA_TO_DEVICE, 0),
+			DMA_MAPPING_ERROR);
+	for (int i = 1; i < ARRAY_SIZE(iova); i++)
+		dma_unmap_single(dev, iova[i], SZ_4K, DMA_TO_DEVICE);
+
+	live = map_one(test, dev, memory + SZ_16K);
+	KUNIT_EXPECT_NE(test, live, iova[0]);
+	dma_unmap_single(dev, live, SZ_4K, DMA_TO_DEVICE);
+	sg_init_one(&sg, memory + SZ_16K, SZ_8K);
+	KUNIT_EXPECT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE), 1);
+	dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
+	dma_unmap_single(dev, iova[0], SZ_4K, DMA_TO_DEVICE);
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, wait_until_empty(dev));
+}
+
+/*
  * Test that CPUs which map and unmap at the same time never get an IOVA that a
  * device can still reach (G3, F9): the mock looks at each map call.
  */
@@ -639,6 +673,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE_SLOW(test_teardown),
 	KUNIT_CASE_SLOW(test_dead_cpu),
 	KUNIT_CASE(test_suspend),
+	KUNIT_CASE(test_waiting_is_room),
 	KUNIT_CASE_SLOW(test_storm),
 	KUNIT_CASE(test_size),
 	{}
