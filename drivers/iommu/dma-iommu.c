@@ -44,11 +44,6 @@
 #include "dma-iommu.h"
 #include "dma-iommu/private.h"
 
-/* A kdump kernel leaves devices attached as they were until they first map */
-VISIBLE_IF_KUNIT
-DEFINE_STATIC_KEY_FALSE(iommu_dma_deferred_attach);
-EXPORT_SYMBOL_IF_KUNIT(iommu_dma_deferred_attach);
-
 /* Do not prefer 32-bit IOVAs for PCI devices. Set at boot. */
 bool iommu_dma_forcedac __read_mostly;
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_forcedac);
@@ -62,6 +57,10 @@ static int __init iommu_dma_forcedac_setup(char *arg)
 	return ret;
 }
 early_param("iommu.forcedac", iommu_dma_forcedac_setup);
+
+/* A kdump kernel leaves devices attached as they were until they first map */
+DEFINE_STATIC_KEY_FALSE(iommu_dma_deferred_attach);
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_deferred_attach);
 
 /* Cookies */
 

@@ -110,10 +110,7 @@ static inline bool iommu_dma_dev_plain(struct device *dev)
 	return READ_ONCE(dev->iommu->dma_flags) == IOMMU_DMA_DEV_COHERENT;
 }
 
-/* Tests defer attachments, too */
-#if IS_ENABLED(CONFIG_KUNIT)
 DECLARE_STATIC_KEY_FALSE(iommu_dma_deferred_attach);
-#endif
 
 void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size);
 struct iommu_domain *iommu_dma_enter(struct device *dev);
