@@ -129,11 +129,11 @@ static void test_default(struct kunit *test)
 }
 
 /*
- * Test that user space can take a device out of this layer and back, and have it
- * lazy if there is such a mode; and that a region which firmware uses, at address
- * 0, is always mapped when the device is attached, and never handed out. Guards
- * against what 280e5a301005 [M6] and 0a4d00e2e99a [M10] mended, and "iommu: Set
- * group default domain before creating direct mappings" [M17].
+ * Test that user space can take a device out of this layer and back; and that a
+ * region which firmware uses, at address 0, is always mapped when the device is
+ * attached, and never handed out. Guards against what 280e5a301005 [M6] and
+ * 0a4d00e2e99a [M10] mended, and "iommu: Set group default domain before creating
+ * direct mappings" [M17].
  */
 static void test_type(struct kunit *test)
 {
@@ -176,8 +176,9 @@ static void test_type(struct kunit *test)
 }
 
 /*
- * Test that a domain which is asked to be lazy is that, or stays what it was, while
- * it is in use; and that it is strict when that is asked for.
+ * Test that a domain which is asked to be lazy is that from then on, while it is in
+ * use, and that what was mapped before stays; and that the device gets a strict one
+ * when that is asked for.
  */
 static void test_type_lazy(struct kunit *test)
 {
@@ -187,7 +188,6 @@ static void test_type_lazy(struct kunit *test)
 	struct iommu_domain *domain;
 	struct device *dev;
 	dma_addr_t iova;
-	int ret;
 
 	mock->undecided = true;
 	dev = mock_device(mock);
@@ -196,12 +196,13 @@ static void test_type_lazy(struct kunit *test)
 
 	iova = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
-	ret = set_type(test, sysfs, dev, "DMA-FQ");
+	KUNIT_EXPECT_EQ(test, set_type(test, sysfs, dev, "DMA-FQ"), 0);
 	KUNIT_EXPECT_PTR_EQ(test, iommu_get_domain_for_dev(dev), domain);
-	KUNIT_EXPECT_EQ(test, domain->type,
-			ret ? IOMMU_DOMAIN_DMA : IOMMU_DOMAIN_DMA_FQ);
+	KUNIT_EXPECT_EQ(test, domain->type, IOMMU_DOMAIN_DMA_FQ);
 	KUNIT_EXPECT_TRUE(test, mock_lookup(domain, iova, NULL, NULL));
+	mock_forget(mock);
 	dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_STREQ(test, mock->history, "u");
 	expect_layer(dev, memory, true);
 
 	KUNIT_EXPECT_EQ(test, set_type(test, sysfs, dev, "DMA"), 0);
