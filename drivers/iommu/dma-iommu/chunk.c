@@ -514,7 +514,7 @@ bool iommu_dma_chunk_next_used(const struct iommu_dma_chunk *chunk,
 {
 	unsigned int end, at;
 
-	for (at = max(*bit, (unsigned int)chunk->from); at <= chunk->to; at++)
+	for (at = max_t(unsigned int, *bit, chunk->from); at <= chunk->to; at++)
 		if (test_bit(at, chunk->map) && !test_bit(at, chunk->joined) &&
 		    !test_bit(at, chunk->claimed))
 			break;

@@ -163,8 +163,10 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 		if (!is_laid_out(shape, sg, &kind))
 			continue;
 		/* What the first entry needs to begin with is no hole */
-		if (!end)
-			end = offset = entry_kept(shape, sg);
+		if (!end) {
+			offset = entry_kept(shape, sg);
+			end = offset;
+		}
 		if (!entry_size(shape, sg, &size) ||
 		    !place(shape, sg, end, &start) ||
 		    check_add_overflow(start, size, &end))

@@ -46,6 +46,11 @@ static bool takes_iova(unsigned int entry)
 	return list[entry].length && kinds[entry] != IOMMU_DMA_SG_BUS;
 }
 
+static bool is_mmio(unsigned int entry)
+{
+	return kinds[entry] == IOMMU_DMA_SG_MMIO;
+}
+
 static void pick_list(struct source *source, unsigned int count)
 {
 	phys_addr_t next = SZ_64K;
@@ -111,7 +116,7 @@ static void check_entry(const struct scatterlist *sg, dma_addr_t iova,
 		if (lookup(offset + done, &left, &mmio) != sg->phys + done)
 			shim_die("other memory is mapped at %zx",
 				 offset + done);
-		if (mmio != (kinds[sg - list] == IOMMU_DMA_SG_MMIO))
+		if (mmio != is_mmio(sg - list))
 			shim_die("%zx is mapped as the other kind",
 				 offset + done);
 		if (left > sg->length - done)
@@ -215,7 +220,7 @@ static void check_mapped_entries(const struct iommu_dma_plan *plan,
 			continue;
 		if (!iommu_dma_walk_next_entry(&walk, plan, &entry) ||
 		    entry.sg != &list[i] ||
-		    entry.mmio != (kinds[i] == IOMMU_DMA_SG_MMIO))
+		    entry.mmio != is_mmio(i))
 			shim_die("entry %u is not in the plan", i);
 		if (!iommu_dma_mapped_walk_next(&mapped, &sg, &addr) ||
 		    sg != &list[i] || addr != iova + entry.offset)

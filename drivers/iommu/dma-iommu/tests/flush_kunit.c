@@ -70,7 +70,7 @@ static bool wait_until_empty(struct device *dev)
 	unsigned long end = jiffies + PATIENCE;
 
 	while (all_waiting(dev) && time_before(jiffies, end))
-		msleep(1);
+		usleep_range(1000, 2000);
 	return !all_waiting(dev);
 }
 
@@ -258,7 +258,7 @@ static void test_single_queue(struct kunit *test)
 	memory = mock_buffer(test, SZ_4K);
 	queue = flush_of(dev)->single;
 	KUNIT_ASSERT_NOT_NULL(test, queue);
-	KUNIT_EXPECT_NULL(test, flush_of(dev)->queues);
+	KUNIT_EXPECT_FALSE(test, flush_of(dev)->queues);
 	KUNIT_EXPECT_EQ(test, queue->mask + 1, IOMMU_DMA_QUEUE_SINGLE);
 	KUNIT_EXPECT_EQ(test, flush_of(dev)->period,
 			msecs_to_jiffies(IOMMU_DMA_FLUSH_SINGLE_MS));
@@ -538,7 +538,7 @@ static int unmap_there(void *data)
 	}
 	WRITE_ONCE(job->stop, true);
 	while (!kthread_should_stop())
-		msleep(1);
+		usleep_range(1000, 2000);
 	return 0;
 }
 
@@ -560,7 +560,7 @@ static void test_dead_cpu(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
 	wake_up_process(task);
 	while (!READ_ONCE(job.stop))
-		msleep(1);
+		usleep_range(1000, 2000);
 	kthread_stop(task);
 	KUNIT_EXPECT_EQ(test, atomic_read(&job.failed), 0);
 	KUNIT_EXPECT_EQ(test, waiting_on(job.dev, cpu), 5);
