@@ -384,7 +384,7 @@ static void test_shared_errno(struct kunit *test)
 				 DMA_ATTR_CC_SHARED);
 	KUNIT_EXPECT_EQ(test, nents, -EINVAL);
 	if (nents > 0)
-		iommu_dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE, 0);
+		dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
 }
 
 /* Test that what was asked to be privileged is mapped so, and nothing else. */
