@@ -83,7 +83,7 @@ static void pick_list(struct source *source, unsigned int count)
 			.length = pick(source, 1 + (1U << pick(source, 20))),
 			.dma_length = 123,
 			.dma_address = 456,
-			.bus = !pick(source, 8),
+			.dma_flags = !pick(source, 8),
 		};
 		if (!pick(source, 4))
 			list[i].length &= ~(shape.granule - 1);
@@ -178,9 +178,9 @@ static void check_segments(unsigned int count, dma_addr_t iova, int segments)
 			if (entry == count)
 				shim_die("more was mapped than there is");
 			sg = &list[entry++];
-			if (list[i].bus != !takes_iova(sg - list))
+			if (list[i].dma_flags != !takes_iova(sg - list))
 				shim_die("a segment is of the other kind");
-			if (list[i].bus) {
+			if (list[i].dma_flags) {
 				done += sg->length;
 				if (list[i].dma_address != bus_address(sg))
 					shim_die("another's bus address");
@@ -192,14 +192,14 @@ static void check_segments(unsigned int count, dma_addr_t iova, int segments)
 		}
 		if (!done || done != list[i].dma_length)
 			shim_die("a segment ends within an entry");
-		if (!list[i].bus)
+		if (!list[i].dma_flags)
 			check_segment(&list[i], sg, entries);
 	}
 	for (; entry < count; entry++)
 		if (list[entry].length)
 			shim_die("less was mapped than there is");
 	for (entry = segments; entry < count; entry++)
-		if (list[entry].dma_length || list[entry].bus)
+		if (list[entry].dma_length || list[entry].dma_flags)
 			shim_die("there are more segments than was said");
 }
 
@@ -252,7 +252,7 @@ static void check_extents(unsigned int count, dma_addr_t iova)
 	if (sum)
 		shim_die("%zx bytes more are unmapped than were mapped", sum);
 	for (unsigned int i = 0; i < count; i++)
-		if (list[i].bus)
+		if (list[i].dma_flags)
 			shim_die("segment %u is still a bus address", i);
 }
 

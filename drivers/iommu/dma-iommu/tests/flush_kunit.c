@@ -90,7 +90,7 @@ static void map_and_unmap(struct kunit *test, struct device *dev, void *memory)
 /*
  * Test that an unmap does not invalidate, that the IOVA and the page-table page stay
  * away until somebody has, once for the whole domain, and that they are back then
- * (F2, F3).
+ * [F2, F3].
  */
 static void test_unmap_waits(struct kunit *test)
 {
@@ -119,7 +119,7 @@ static void test_unmap_waits(struct kunit *test)
 
 /*
  * Test that a list is one entry, and that the last granule that there is can wait as
- * any other (F4).
+ * any other [F4].
  */
 static void test_list_at_the_top(struct kunit *test)
 {
@@ -147,7 +147,7 @@ static void test_list_at_the_top(struct kunit *test)
 }
 
 /*
- * Test that the window is bounded (G7): the timer of a queue that is not empty is
+ * Test that the window is bounded [G7]: the timer of a queue that is not empty is
  * set to when the oldest entry has waited for the time that is documented, and no
  * later, at every moment.
  */
@@ -221,7 +221,7 @@ static void test_full_queue(struct kunit *test)
 
 /*
  * Test that entries survive when their queue gets a larger ring, and that a ring can
- * go round more than once without a page-table page being freed twice (F8).
+ * go round more than once without a page-table page being freed twice [F8].
  */
 static void test_ring_goes_round(struct kunit *test)
 {
@@ -313,7 +313,7 @@ static void test_tick_is_bounded(struct kunit *test)
 
 /*
  * Test that a domain can be made lazy while others unmap, by which the switch in
- * sysfs does it, and is made so once (F6).
+ * sysfs does it, and is made so once [F6].
  */
 struct switching {
 	struct device *dev;
@@ -368,7 +368,7 @@ static void test_switch_under_load(struct kunit *test)
 }
 
 /*
- * Test that untrusted means strict (G6): a domain with such a device cannot be made
+ * Test that untrusted means strict [G6]: a domain with such a device cannot be made
  * lazy, not even by a device that comes before or after, and what waits already is
  * released in time.
  */
@@ -504,7 +504,7 @@ static void test_double_unmap(struct kunit *test)
 
 /*
  * Test that a domain may go away while entries wait and timers are about to run, and
- * loses none (F1).
+ * loses none [F1].
  */
 static void test_teardown(struct kunit *test)
 {
@@ -542,7 +542,7 @@ static int unmap_there(void *data)
 	return 0;
 }
 
-/* Test that what waits on a CPU is released in time when that CPU goes offline (V8) */
+/* Test that what waits on a CPU is released in time when that CPU goes offline [V8] */
 static void test_dead_cpu(struct kunit *test)
 {
 	unsigned int cpu = cpumask_last(cpu_online_mask);
@@ -623,7 +623,7 @@ static void test_waiting_is_room(struct kunit *test)
 
 /*
  * Test that CPUs which map and unmap at the same time never get an IOVA that a
- * device can still reach (G3, F9): the mock looks at each map call.
+ * device can still reach [G3, F9]: the mock looks at each map call.
  */
 static void test_storm(struct kunit *test)
 {

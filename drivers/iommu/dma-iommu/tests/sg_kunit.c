@@ -766,7 +766,8 @@ static int count_runs(const struct iommu_dma_plan *plan)
 
 /*
  * Test that a list made by hand gets the size, the alignment, the number of
- * runs and exactly the segments that are written beside it (S1, S3, S4, S5).
+ * runs and exactly the segments that are written beside it [S1]. Guards against what
+ * 809eac54cdd6 [S3] brought, and ab2cbeb0ed30 [S4] and 1c8f6308e557 [S5] mended.
  */
 static void test_case_by_hand(struct kunit *test)
 {
@@ -907,8 +908,9 @@ static const struct refused_case refused_cases[] = {
 KUNIT_ARRAY_PARAM_DESC(refused, refused_cases, name);
 
 /*
- * Test that a list without a byte is -EINVAL (S8), one that does not fit in a
- * size_t is -EOVERFLOW, and both are byte for byte what they were (S2).
+ * Test that a list without a byte is -EINVAL [S8], one that does not fit in a
+ * size_t is -EOVERFLOW, and both are byte for byte what they were. Guards against
+ * what 07b48ac4bbe5 mended [S2].
  */
 static void test_refused(struct kunit *test)
 {
@@ -934,7 +936,7 @@ static void test_refused(struct kunit *test)
 	sg_free_table(&table);
 }
 
-/* Test that a list of no entries is not even looked at: it may be NULL (S8). */
+/* Test that a list of no entries is not even looked at: it may be NULL [S8]. */
 static void test_no_list(struct kunit *test)
 {
 	const struct iommu_dma_shape shape = { SZ_4K, ULONG_MAX, SZ_64K };
@@ -947,7 +949,7 @@ static void test_no_list(struct kunit *test)
 /*
  * Test that what a list carried before does not show in what it carries after:
  * a long result, then a short one for another device, leave nothing of the
- * first behind (S11).
+ * first behind [S11].
  */
 static void test_list_used_again(struct kunit *test)
 {
@@ -1147,7 +1149,8 @@ static void print_list(struct kunit *test, const struct iommu_dma_shape *shape,
  * Test that for any list, granule, boundary and max_seg: no segment crosses the
  * boundary or exceeds max_seg unless it is one entry that does; the segments'
  * bytes, one after the other, are the entries' bytes; runs and extents cover
- * what the entries need and nothing else (S3).
+ * what the entries need and nothing else. Guards against what 809eac54cdd6 brought
+ * [S3].
  */
 static void test_random_lists(struct kunit *test)
 {

@@ -5,29 +5,31 @@
 
 #include <linux/types.h>
 
+#define CONFIG_NEED_SG_DMA_FLAGS
+
 /**
  * struct scatterlist - A stretch of memory, and where a segment of it is mapped
  * @phys: where the memory is
  * @length: bytes of memory
  * @dma_length: bytes of the segment
  * @dma_address: where the segment is
- * @bus: the segment is a bus address
+ * @dma_flags: 1 if the segment is a bus address
  */
 struct scatterlist {
 	phys_addr_t phys;
 	unsigned int length;
 	unsigned int dma_length;
 	dma_addr_t dma_address;
-	bool bus;
+	unsigned int dma_flags;
 };
 
 #define sg_phys(sg) ((sg)->phys)
 #define sg_next(sg) ((sg) + 1)
 #define sg_dma_address(sg) ((sg)->dma_address)
 #define sg_dma_len(sg) ((sg)->dma_length)
-#define sg_dma_is_bus_address(sg) ((sg)->bus)
-#define sg_dma_mark_bus_address(sg) ((sg)->bus = true)
-#define sg_dma_unmark_bus_address(sg) ((sg)->bus = false)
+#define sg_dma_is_bus_address(sg) ((sg)->dma_flags)
+#define sg_dma_mark_bus_address(sg) ((sg)->dma_flags = 1)
+#define sg_dma_unmark_bus_address(sg) ((sg)->dma_flags = 0)
 
 /* Where a walk over a list stands; there is one at a time */
 static struct {
