@@ -117,7 +117,7 @@ int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,
 	swiotlb_sync_single_for_device(dev, start + offset, size,
 				       DMA_TO_DEVICE);
 	if (!iommu_dma_dev_coherent(dev)) {
-		arch_sync_dma_for_device(start, granule, DMA_BIDIRECTIONAL);
+		iommu_dma_cache_for_device(start, granule, DMA_BIDIRECTIONAL);
 		arch_sync_dma_flush();
 	}
 
@@ -154,7 +154,7 @@ void iommu_dma_bounce_for_cpu(const struct iommu_dma_transfer *transfer,
 			      const struct iommu_dma_piece *piece)
 {
 	if (!iommu_dma_dev_coherent(transfer->dev)) {
-		arch_sync_dma_for_cpu(piece->phys, piece->size, transfer->dir);
+		iommu_dma_cache_for_cpu(piece->phys, piece->size, transfer->dir);
 		arch_sync_dma_flush();
 	}
 	swiotlb_sync_single_for_cpu(transfer->dev, piece->phys, piece->size,
@@ -174,7 +174,7 @@ void iommu_dma_bounce_for_device(const struct iommu_dma_transfer *transfer,
 	swiotlb_sync_single_for_device(transfer->dev, piece->phys, piece->size,
 				       transfer->dir);
 	if (!iommu_dma_dev_coherent(transfer->dev)) {
-		arch_sync_dma_for_device(piece->phys, piece->size,
+		iommu_dma_cache_for_device(piece->phys, piece->size,
 					 transfer->dir);
 		arch_sync_dma_flush();
 	}

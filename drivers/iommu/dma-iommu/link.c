@@ -124,7 +124,7 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
 		return -EINVAL;
 
 	if (split.middle && iommu_dma_need_cache_sync(dev, attrs))
-		arch_sync_dma_for_device(phys + split.head, split.middle, dir);
+		iommu_dma_cache_for_device(phys + split.head, split.middle, dir);
 
 	ret = iommu_dma_commit_buffer(iommu_get_dma_domain(dev), &transfer,
 				      state->addr + offset, phys, size,
@@ -187,7 +187,7 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		return link_bounced(dev, state, phys, offset, size, dir, attrs);
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
-		arch_sync_dma_for_device(phys, size, dir);
+		iommu_dma_cache_for_device(phys, size, dir);
 	return iommu_map_nosync(iommu_get_dma_domain(dev),
 				first_granule(dev, iova),
 				first_granule(dev, phys),
@@ -242,7 +242,7 @@ static void sync_links(const struct iommu_dma_transfer *transfer,
 
 		len = min(size, granule - iommu_dma_offset(space_of(dev), iova));
 		if (!iommu_dma_bounce_is_slot(dev, phys))
-			arch_sync_dma_for_cpu(phys, len, transfer->dir);
+			iommu_dma_cache_for_cpu(phys, len, transfer->dir);
 	}
 	arch_sync_dma_flush();
 }

@@ -122,6 +122,12 @@ struct iommu_dma_request iommu_dma_device_request(struct device *dev,
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);
 
+/* cache.c */
+void iommu_dma_cache_for_device(phys_addr_t phys, size_t size,
+				enum dma_data_direction dir);
+void iommu_dma_cache_for_cpu(phys_addr_t phys, size_t size,
+			     enum dma_data_direction dir);
+
 /* commit.c */
 int iommu_dma_commit_room(struct iommu_domain *domain,
 			  struct iommu_dma_request *request, phys_addr_t phys,

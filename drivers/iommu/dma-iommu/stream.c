@@ -70,7 +70,7 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	if (bounce)
 		in_place = iommu_dma_split(space, phys, size);
 	if (iommu_dma_need_cache_sync(dev, attrs) && in_place.middle) {
-		arch_sync_dma_for_device(phys + in_place.head, in_place.middle,
+		iommu_dma_cache_for_device(phys + in_place.head, in_place.middle,
 					 dir);
 		arch_sync_dma_flush();
 	}
@@ -123,7 +123,7 @@ static void unmap_with_care(struct iommu_domain *domain,
 
 	/* On a mismatch nobody knows if @phys is the buffer */
 	if (sync && gone) {
-		arch_sync_dma_for_cpu(phys, in_place.middle, transfer->dir);
+		iommu_dma_cache_for_cpu(phys, in_place.middle, transfer->dir);
 		arch_sync_dma_flush();
 	}
 }
@@ -194,9 +194,9 @@ static void sync_part(const struct iommu_dma_transfer *transfer,
 	if (iommu_dma_dev_coherent(dev))
 		return;
 	if (for_cpu)
-		arch_sync_dma_for_cpu(piece.phys, size, transfer->dir);
+		iommu_dma_cache_for_cpu(piece.phys, size, transfer->dir);
 	else
-		arch_sync_dma_for_device(piece.phys, size, transfer->dir);
+		iommu_dma_cache_for_device(piece.phys, size, transfer->dir);
 	arch_sync_dma_flush();
 }
 
@@ -449,7 +449,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		return to_dma_errno(ret);
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
-		sync_in_place(sgl, nents, &transfer, arch_sync_dma_for_device);
+		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_device);
 
 	ret = iommu_dma_commit_plan(domain, request, &plan,
 				    traits.bounce ? &transfer : NULL, prot,
@@ -544,7 +544,7 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		unmap_in_place(dev, domain, sgl, nents);
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
-		sync_in_place(sgl, nents, &transfer, arch_sync_dma_for_cpu);
+		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_cpu);
 }
 
 static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
@@ -561,8 +561,8 @@ static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (!sg_dma_is_swiotlb(sgl)) {
 		if (!iommu_dma_dev_coherent(dev))
 			sync_in_place(sgl, nents, &transfer,
-				      for_cpu ? arch_sync_dma_for_cpu :
-						arch_sync_dma_for_device);
+				      for_cpu ? iommu_dma_cache_for_cpu :
+						iommu_dma_cache_for_device);
 		return;
 	}
 

@@ -452,3 +452,4 @@ void edu_suite_exit(struct kunit_suite *suite)
 
 MODULE_DESCRIPTION("Tests of the DMA API on QEMU's edu device");
 MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
