@@ -55,9 +55,8 @@ static int find_iova(struct iommu_domain *domain,
 	if (likely(ret != -ENOSPC))
 		return ret;
 	flush = iommu_dma_lazy_flush(&cookie->lazy);
-	if (!flush)
+	if (!flush || !iommu_dma_flush_drain(flush))
 		return ret;
-	iommu_dma_flush_drain(flush);
 	return iommu_dma_space_alloc_any(&cookie->space, request, iova);
 }
 

@@ -38,7 +38,7 @@
  *
  * Lock order: iommu_dma_queue::lock, then the locks of the IOVA space. The locks of
  * the IOMMU driver are not taken inside these. flush_mutex, which protects the list
- * of all for suspending, is taken inside the mutex of an IOMMU group.
+ * of all, is taken inside the mutex of an IOMMU group.
  *
  * Freeing allocates nothing. A queue that was too small gets a larger ring from its
  * timer; until then the domain is invalidated more often.
@@ -50,10 +50,9 @@
 #include <linux/generic_pt/iommu.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
-#include <linux/rculist.h>
+#include <linux/notifier.h>
 #include <linux/slab.h>
-#include <linux/syscore_ops.h>
-#include <linux/vmalloc.h>
+#include <linux/suspend.h>
 
 #include "../dma-iommu.h"
 #include "../iommu-pages.h"
@@ -62,9 +61,10 @@
 static DEFINE_MUTEX(flush_mutex);
 static LIST_HEAD(all_flushes);
 
+/* Exact under the queue's lock */
 static unsigned int waiting(const struct iommu_dma_queue *queue)
 {
-	return queue->tail - queue->head;
+	return READ_ONCE(queue->tail) - READ_ONCE(queue->head);
 }
 
 static bool full(const struct iommu_dma_queue *queue)
@@ -93,8 +93,9 @@ static void release_some(struct iommu_dma_queue *queue, unsigned int most)
 	struct iommu_dma_space *space = queue->flush->space;
 
 	while (most-- && waiting(queue) && oldest_flushed(queue)) {
-		struct iommu_dma_waiting *entry = entry_at(queue, queue->head++);
+		struct iommu_dma_waiting *entry = entry_at(queue, queue->head);
 
+		WRITE_ONCE(queue->head, queue->head + 1);
 		iommu_put_pages_list(&entry->freelist);
 		iommu_dma_retire_release(space, entry->iova,
 					 (size_t)entry->granules << space->shift);
@@ -104,8 +105,9 @@ static void release_some(struct iommu_dma_queue *queue, unsigned int most)
 static void push(struct iommu_dma_queue *queue, dma_addr_t iova, u32 granules,
 		 u32 started, struct iommu_pages_list *freelist)
 {
-	struct iommu_dma_waiting *entry = entry_at(queue, queue->tail++);
+	struct iommu_dma_waiting *entry = entry_at(queue, queue->tail);
 
+	WRITE_ONCE(queue->tail, queue->tail + 1);
 	entry->iova = iova;
 	entry->granules = granules;
 	entry->started = started;
@@ -127,7 +129,7 @@ static struct iommu_dma_waiting *move_to(struct iommu_dma_queue *queue,
 	lockdep_assert_held(&queue->lock);
 	queue->ring = ring;
 	queue->mask = entries - 1;
-	queue->tail = head;
+	WRITE_ONCE(queue->tail, head);
 	while (head != tail) {
 		struct iommu_dma_waiting *entry = entry_at(&old, head++);
 
@@ -304,27 +306,45 @@ static void destroy_queue(struct iommu_dma_queue *queue)
 		kvfree(queue->ring);
 }
 
+/* May miss what is being queued */
+static bool anything_waits(struct iommu_dma_flush *flush)
+{
+	int cpu;
+
+	if (flush->single)
+		return waiting(flush->single);
+	for_each_possible_cpu(cpu)
+		if (waiting(per_cpu_ptr(flush->queues, cpu)))
+			return true;
+	return false;
+}
+
 /**
  * iommu_dma_flush_drain() - Release all that waits
  * @flush: lazy mode of a domain
  *
  * For when IOVA is needed that waits, or time does not matter. What is queued at the
- * same time may stay. Takes a step per entry and one per CPU, up to
- * IOMMU_DMA_FLUSH_PER_TICK at a time with interrupts off.
+ * same time may stay. Invalidates if anything waits. Takes a step per entry and one
+ * per CPU, up to IOMMU_DMA_FLUSH_PER_TICK at a time with interrupts off.
  *
  * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver.
+ * Return: true if anything waited.
  */
-void iommu_dma_flush_drain(struct iommu_dma_flush *flush)
+bool iommu_dma_flush_drain(struct iommu_dma_flush *flush)
 {
 	int cpu;
+
+	if (!anything_waits(flush))
+		return false;
 
 	iommu_dma_flush_now(flush);
 	if (flush->single) {
 		drain_queue(flush->single);
-		return;
+		return true;
 	}
 	for_each_possible_cpu(cpu)
 		drain_queue(per_cpu_ptr(flush->queues, cpu));
+	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_drain);
 
@@ -381,7 +401,7 @@ static struct iommu_dma_flush *make_flush(struct iommu_domain *domain)
 	}
 
 	guard(mutex)(&flush_mutex);
-	list_add_rcu(&flush->list, &all_flushes);
+	list_add(&flush->list, &all_flushes);
 	return flush;
 }
 
@@ -471,9 +491,7 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 		return;
 
 	scoped_guard(mutex, &flush_mutex)
-		list_del_rcu(&flush->list);
-	/* Pairs with guard(rcu) in iommu_dma_flush_suspend() */
-	synchronize_rcu();
+		list_del(&flush->list);
 
 	iommu_dma_flush_now(flush);
 	if (flush->single) {
@@ -489,36 +507,39 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 }
 
 /**
- * iommu_dma_flush_suspend() - Release all that waits in all domains
+ * iommu_dma_flush_suspend() - Release all that waits before the machine sleeps
+ * @nb: not used
+ * @action: what the machine is about to do
  * @data: not used
  *
- * All devices are suspended: nothing may stay reachable while timers stand still.
+ * Timers stand still then, so that what waits would wait for as long. Devices are
+ * still at work: what they have unmapped since is seen to by timers, as ever, for as
+ * long as there is an IOMMU to ask. IOMMUs invalidate all when they come back.
  *
- * Context: With interrupts off, on the only CPU that is online.
- * Return: 0
+ * Context: Process context, may sleep.
+ * Return: NOTIFY_DONE
  */
-VISIBLE_IF_KUNIT int iommu_dma_flush_suspend(void *data)
+VISIBLE_IF_KUNIT int iommu_dma_flush_suspend(struct notifier_block *nb,
+					     unsigned long action, void *data)
 {
 	struct iommu_dma_flush *flush;
 
-	guard(rcu)();
-	list_for_each_entry_rcu(flush, &all_flushes, list)
+	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+
+	guard(mutex)(&flush_mutex);
+	list_for_each_entry(flush, &all_flushes, list)
 		iommu_dma_flush_drain(flush);
-	return 0;
+	return NOTIFY_DONE;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_suspend);
 
-static const struct syscore_ops flush_syscore_ops = {
-	.suspend = iommu_dma_flush_suspend,
-};
-
-static struct syscore flush_syscore = {
-	.ops = &flush_syscore_ops,
+static struct notifier_block suspend_notifier = {
+	.notifier_call = iommu_dma_flush_suspend,
 };
 
 static int __init iommu_dma_flush_init(void)
 {
-	register_syscore(&flush_syscore);
-	return 0;
+	return register_pm_notifier(&suspend_notifier);
 }
 late_initcall(iommu_dma_flush_init);

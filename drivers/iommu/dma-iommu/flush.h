@@ -10,6 +10,7 @@
 #include <linux/atomic.h>
 #include <linux/iommu.h>
 #include <linux/list.h>
+#include <linux/notifier.h>
 #include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/timer.h>
@@ -82,7 +83,7 @@ struct iommu_dma_queue {
  * @started: invalidations of the whole domain that have begun
  * @finished: invalidations of the whole domain that have ended
  * @began: jiffies when the last one began
- * @list: in the list of all
+ * @list: in the list of all, which is there for when the machine sleeps
  */
 struct iommu_dma_flush {
 	struct iommu_domain *domain;
@@ -128,10 +129,11 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy);
 void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 			   size_t size, struct iommu_pages_list *freelist);
 void iommu_dma_flush_now(struct iommu_dma_flush *flush);
-void iommu_dma_flush_drain(struct iommu_dma_flush *flush);
+bool iommu_dma_flush_drain(struct iommu_dma_flush *flush);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-int iommu_dma_flush_suspend(void *data);
+int iommu_dma_flush_suspend(struct notifier_block *nb, unsigned long action,
+			    void *data);
 #endif
 
 #endif /* __DMA_IOMMU_FLUSH_H */

@@ -17,6 +17,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/suspend.h>
 #include <linux/timer.h>
 
 #include "../../dma-iommu.h"
@@ -571,7 +572,7 @@ static void test_dead_cpu(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, add_cpu(cpu), 0);
 }
 
-/* Test that nothing is reachable any more when the machine is suspended */
+/* Test that nothing is reachable any more when the machine is about to sleep */
 static void test_suspend(struct kunit *test)
 {
 	struct mock *mock = test->priv;
@@ -579,9 +580,11 @@ static void test_suspend(struct kunit *test)
 	void *memory = mock_buffer(test, SZ_4K);
 
 	other = mock_device(mock);
+	local_bh_disable();
 	map_and_unmap(test, dev, memory);
 	map_and_unmap(test, other, memory);
-	KUNIT_EXPECT_EQ(test, iommu_dma_flush_suspend(NULL), 0);
+	local_bh_enable();
+	iommu_dma_flush_suspend(NULL, PM_SUSPEND_PREPARE, NULL);
 	KUNIT_EXPECT_EQ(test, all_waiting(dev) + all_waiting(other), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(dev)), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(other)), 0);
