@@ -2,12 +2,13 @@
 # A thin front: every job is a script below lab/ with its own --help.
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-export LINUX MODE V
+export LINUX MACHINE MODE V
 .NOTPARALLEL:
 
 help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
 	@echo 'make test       KUnit under QEMU, the allocator in user space, the x86_64 build, tests of the lab'
+	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
 	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
 	@echo 'make tree       the patched kernel tree, in out/tree'
@@ -23,6 +24,10 @@ run:
 test:
 	@lab/need x86 qemu userspace
 	@lab/test
+
+test-all:
+	@lab/need build machines
+	@lab/test-all
 
 bench-iova:
 	@lab/need build qemu
@@ -43,4 +48,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test bench-iova check tree clean distclean
+.PHONY: help run test test-all bench-iova check tree clean distclean

@@ -62,6 +62,16 @@ fixed_build_identity() {
 	export KBUILD_BUILD_TIMESTAMP='Sat Jan  1 00:00:00 UTC 2000' KBUILD_BUILD_USER=lab KBUILD_BUILD_HOST=lab
 }
 
+# cross ARCH: what the names of the tools for that architecture begin with.
+cross() {
+	case $1-$(uname -m) in
+	arm64-aarch64 | x86_64-x86_64) ;;
+	arm64-*) echo aarch64-linux-gnu- ;;
+	x86_64-*) echo x86_64-linux-gnu- ;;
+	*) die "there is no architecture $1" ;;
+	esac
+}
+
 # Put ccache before $cc when it is there. Its cache is below out/ unless the
 # user has one.
 use_ccache() {
