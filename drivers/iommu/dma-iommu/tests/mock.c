@@ -717,6 +717,34 @@ bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size)
 }
 
 /**
+ * mock_reach() - Find what a device reaches, be it in the table or stale
+ * @domain: a domain of the mock
+ * @iova: what to look up
+ * @phys: set to the physical address
+ * @prot: set to the permissions
+ *
+ * Context: Any context.
+ * Return: true if the device reaches anything there.
+ */
+bool mock_reach(struct iommu_domain *domain, dma_addr_t iova, phys_addr_t *phys,
+		int *prot)
+{
+	MA_STATE(mas, &to_mock_domain(domain)->stale, iova, iova);
+	void *entry;
+
+	if (mock_lookup(domain, iova, phys, prot))
+		return true;
+
+	guard(spinlock_irqsave)(&to_mock_domain(domain)->mock->lock);
+	entry = mas_walk(&mas);
+	if (!entry)
+		return false;
+	*phys = entry_phys(entry, iova);
+	*prot = entry_prot(entry);
+	return true;
+}
+
+/**
  * mock_tables_left() - How many pages of page tables are not free yet?
  * @mock: the mock
  *

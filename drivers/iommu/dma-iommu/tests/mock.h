@@ -87,6 +87,8 @@ struct mock_fault {
  *	     reachable
  * @at_sync_data: for @at_sync
  * @fault: what goes wrong next
+ * @bouncer: a device that slots of swiotlb are counted for; NULL for none
+ * @slots: how many were taken before the test took any
  * @lock: protects all that follows, and what it points to
  * @domains: list of domains
  * @table: pages of page tables that unmaps have left
@@ -119,6 +121,8 @@ struct mock {
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
 	void *at_sync_data;
 	struct mock_fault fault;
+	struct device *bouncer;
+	unsigned long slots;
 
 	spinlock_t lock; /* protects all that follows */
 	struct list_head domains;
@@ -223,6 +227,42 @@ struct mock_ranges {
 	} range[MOCK_REGIONS];
 };
 
+/**
+ * struct mock_shadow - What CPU and device should find in a mapped buffer
+ * @dev: the device
+ * @iova: its address of the buffer
+ * @memory: the CPU's
+ * @size: bytes
+ * @bounced: granules that are not all the buffer's are slots
+ * @cpu: what the CPU should find
+ * @device: what the device should find
+ * @seen: what it found
+ */
+struct mock_shadow {
+	struct device *dev;
+	dma_addr_t iova;
+	u8 *memory;
+	size_t size;
+	bool bounced;
+	u8 *cpu;
+	u8 *device;
+	u8 *seen;
+};
+
+/**
+ * struct mock_hog - All slots of swiotlb, in the hands of a device
+ * @dev: the device
+ * @memory: what it has mapped again and again
+ * @iovas: where
+ * @nr: how often
+ */
+struct mock_hog {
+	struct device *dev;
+	void *memory;
+	dma_addr_t *iovas;
+	unsigned int nr;
+};
+
 /* mock.c: the IOMMU driver */
 
 struct fwnode_handle *mock_fwnode(void);
@@ -235,6 +275,8 @@ size_t mock_stale(struct iommu_domain *domain);
 bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
 		 phys_addr_t *phys, int *prot);
 bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size);
+bool mock_reach(struct iommu_domain *domain, dma_addr_t iova, phys_addr_t *phys,
+		int *prot);
 unsigned int mock_tables_left(struct mock *mock);
 void mock_forget_tables(struct mock *mock);
 struct page *mock_stuck_page(struct iommu_domain *domain);
@@ -268,6 +310,39 @@ void mock_add_any_range(struct mock_ranges *ranges, struct rnd_state *rnd);
 void mock_expect_given(struct mock *mock, const struct mock_given *given,
 		       const struct mock_ranges *windows,
 		       const struct mock_ranges *holes);
+
+/* mock_memory.c: memory as devices see it, and what stands in for it */
+
+bool mock_read(struct device *dev, dma_addr_t iova, void *to, size_t size);
+bool mock_write(struct device *dev, dma_addr_t iova, const void *from,
+		size_t size);
+bool mock_fill(struct device *dev, dma_addr_t iova, u8 byte, size_t size);
+bool mock_in_slot(struct device *dev, dma_addr_t iova);
+unsigned long mock_slots_used(struct device *dev);
+bool mock_poison_slots(struct device *dev, u8 byte);
+void mock_count_slots(struct device *dev);
+struct device *mock_untrusted_like(struct mock *mock,
+				   const struct mock_traits *traits);
+
+/* The same with the members of the traits, as for mock_device() */
+#define mock_untrusted(mock, ...) \
+	mock_untrusted_like(mock, &(struct mock_traits){ __VA_ARGS__ })
+
+struct mock_shadow *mock_shadow(struct kunit *test, struct device *dev,
+				size_t largest);
+void mock_shadow_begin(struct mock_shadow *shadow, dma_addr_t iova,
+		       void *memory, size_t size);
+bool mock_shadow_write(struct mock_shadow *shadow, size_t at, size_t size,
+		       u8 byte);
+void mock_shadow_cpu_write(struct mock_shadow *shadow, size_t at, size_t size,
+			   u8 byte);
+void mock_shadow_for_cpu(struct mock_shadow *shadow, size_t at, size_t size,
+			 enum dma_data_direction dir);
+void mock_shadow_for_device(struct mock_shadow *shadow, size_t at, size_t size,
+			    enum dma_data_direction dir);
+bool mock_shadow_holds(struct mock_shadow *shadow);
+struct mock_hog *mock_hog_slots(struct mock *mock);
+void mock_hog_release(struct mock_hog *hog, unsigned int nr);
 
 /* mock_fail.c: memory that is not there */
 

@@ -113,8 +113,8 @@ void mock_check_space(struct mock *mock, struct iommu_domain *domain)
  * mock_test_exit() - Check that a test left nothing behind
  * @test: the test; for kunit_suite::exit
  *
- * Nothing is mapped but mock::kept bytes, nothing is stale, all IOVA is back,
- * nothing was seen that must not happen.
+ * Nothing is mapped but mock::kept bytes, nothing is stale, all IOVA is back, so
+ * are the slots if they are counted, nothing was seen that must not happen.
  *
  * Context: Process context, may sleep.
  */
@@ -131,6 +131,10 @@ void mock_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, mock_tables_left(mock), 0,
 			    "pages of page tables were not freed");
 	mock_forget_tables(mock);
+	if (mock->bouncer)
+		KUNIT_EXPECT_EQ_MSG(test, mock_slots_used(mock->bouncer),
+				    mock->slots,
+				    "slots were lost, or given back twice");
 	KUNIT_EXPECT_EQ_MSG(test, mock->violations, 0, "%s", mock->complaint);
 }
 
