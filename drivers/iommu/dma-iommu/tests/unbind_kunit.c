@@ -146,6 +146,24 @@ static void test_group(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quarantined(first), SZ_4K);
 }
 
+/* Test that the slots of what is left are released, however many there are */
+static void test_slots(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	void *memory = mock_buffer(test, SZ_32K);
+	unsigned long used = mock_slots_used(dev);
+
+	dev->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
+	bind_all(test);
+	for (int i = 0; i < IOMMU_DMA_PIECES; i++)
+		map_one(test, dev, memory + 100 + i, SZ_16K);
+	KUNIT_EXPECT_GT(test, mock_slots_used(dev), used);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_used(dev), used);
+}
+
 /* Test that a range at the top of the address space does not make the search turn */
 static void test_top(struct kunit *test)
 {
@@ -167,6 +185,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_left_behind),
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
+	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_top),
 	{}
 };
