@@ -67,10 +67,26 @@ static inline struct bounce *make_bounce(struct kunit *test, struct device *dev)
 	return b;
 }
 
-/* One whose device is untrusted */
+struct coherency_case {
+	const char *name;
+	bool noncoherent;
+};
+
+static const struct coherency_case coherency_cases[] = {
+	{ "coherent", false },
+	{ "not coherent", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(coherency, coherency_cases, name);
+
+/* One whose device is untrusted, and as coherent as the parameter says, if any */
 static inline struct bounce *make_untrusted(struct kunit *test)
 {
-	return make_bounce(test, mock_untrusted(test->priv));
+	const struct coherency_case *param = test->param_value;
+	bool noncoherent = param && param->noncoherent;
+
+	return make_bounce(test, mock_untrusted(test->priv,
+						.noncoherent = noncoherent));
 }
 
 static inline dma_addr_t map_attrs(struct bounce *b, size_t at, size_t size,

@@ -455,7 +455,7 @@ static void test_small_buffers_sync(struct kunit *test)
 	static const size_t large[] = {
 		0, 1, 127, 128, 200, 255, 256, 257, 1000, 4000,
 	};
-	static const size_t sizes[] = { 3, 20, 33, 90, 128, 250 };
+	static const size_t sizes[] = { 5, 20, 33, 90, 128, 250 };
 
 	if (dev_is_dma_coherent(dev))
 		kunit_skip(test, "this architecture has coherent devices only");
@@ -463,7 +463,7 @@ static void test_small_buffers_sync(struct kunit *test)
 
 	for (int i = 0; i < ARRAY_SIZE(sizes); i++) {
 		size_t size = sizes[i];
-		size_t edges[] = { 0, 1, 2, size - 1, size };
+		size_t edges[] = { 0, 1, 3, size - 1, size };
 
 		shadow->bounced = dma_kmalloc_needs_bounce(dev, size,
 							   DMA_FROM_DEVICE);
@@ -514,15 +514,15 @@ static void test_small_mmio(struct kunit *test)
 
 static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE_SLOW(test_view_offsets),
-	KUNIT_CASE(test_view_sizes),
+	KUNIT_CASE_PARAM(test_view_sizes, coherency_gen_params),
 	KUNIT_CASE(test_view_small_granule),
 	KUNIT_CASE(test_kept_bits),
-	KUNIT_CASE(test_writes),
-	KUNIT_CASE(test_middle_in_place),
-	KUNIT_CASE(test_sync_parts),
+	KUNIT_CASE_PARAM(test_writes, coherency_gen_params),
+	KUNIT_CASE_PARAM(test_middle_in_place, coherency_gen_params),
+	KUNIT_CASE_PARAM(test_sync_parts, coherency_gen_params),
 	KUNIT_CASE(test_copies_once),
 	KUNIT_CASE(test_max_mapping_size),
-	KUNIT_CASE(test_skip_cpu_sync),
+	KUNIT_CASE_PARAM(test_skip_cpu_sync, coherency_gen_params),
 	KUNIT_CASE(test_small_buffers),
 	KUNIT_CASE(test_small_buffers_sync),
 	KUNIT_CASE(test_small_mmio),

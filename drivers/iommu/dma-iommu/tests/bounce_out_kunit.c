@@ -530,16 +530,16 @@ static void test_many_threads(struct kunit *test)
 }
 
 static struct kunit_case bounce_out_cases[] = {
-	KUNIT_CASE(test_map_failure),
+	KUNIT_CASE_PARAM(test_map_failure, coherency_gen_params),
 	KUNIT_CASE(test_map_failure_stuck),
-	KUNIT_CASE(test_order),
+	KUNIT_CASE_PARAM(test_order, coherency_gen_params),
 	KUNIT_CASE(test_order_failure),
 	KUNIT_CASE(test_never_lazy),
-	KUNIT_CASE(test_short_unmap),
+	KUNIT_CASE_PARAM(test_short_unmap, coherency_gen_params),
 	KUNIT_CASE(test_exhaustion),
 	KUNIT_CASE(test_refusals),
 	KUNIT_CASE(test_under_spinlock),
-	KUNIT_CASE_SLOW(test_many_threads),
+	KUNIT_CASE_PARAM(test_many_threads, coherency_gen_params),
 	{}
 };
 

@@ -58,6 +58,7 @@ enum device_kind {
 	PLAIN,
 	NONCOHERENT,
 	UNTRUSTED,
+	UNTRUSTED_NONCOHERENT,
 };
 
 struct device_case {
@@ -69,6 +70,7 @@ static const struct device_case device_cases[] = {
 	{ "plain", PLAIN },
 	{ "not coherent", NONCOHERENT },
 	{ "untrusted", UNTRUSTED },
+	{ "untrusted, not coherent", UNTRUSTED_NONCOHERENT },
 };
 
 KUNIT_ARRAY_PARAM_DESC(device, device_cases, name);
@@ -83,15 +85,15 @@ static inline void set_pattern(struct link *link, u8 seed)
 static inline struct link *make_link(struct kunit *test, enum device_kind kind)
 {
 	struct link *link = kunit_kzalloc(test, sizeof(*link), GFP_KERNEL);
+	bool noncoherent = kind == NONCOHERENT || kind == UNTRUSTED_NONCOHERENT;
 	struct mock *mock = test->priv;
 
 	KUNIT_ASSERT_NOT_NULL(test, link);
 	mock->last = (ROOM + 1) * GRANULE - 1;
-	if (kind == UNTRUSTED)
-		link->dev = mock_untrusted(mock);
+	if (kind == UNTRUSTED || kind == UNTRUSTED_NONCOHERENT)
+		link->dev = mock_untrusted(mock, .noncoherent = noncoherent);
 	else
-		link->dev = mock_device(mock,
-					.noncoherent = kind == NONCOHERENT);
+		link->dev = mock_device(mock, .noncoherent = noncoherent);
 	mock_count_slots(link->dev);
 	link->test = test;
 	link->mock = mock;

@@ -6,8 +6,15 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
 
 #include "link_fixture.h"
+
+static unsigned int mock_seed;
+module_param_named(link_seed, mock_seed, uint, 0444);
+MODULE_PARM_DESC(link_seed, "Seed of random ranges; 0 for a new one each time");
 
 /*
  * Test that a range has the offset into a granule that its memory has, and the size
@@ -409,31 +416,30 @@ static void test_small(struct kunit *test)
  */
 static void test_attributes(struct kunit *test)
 {
-	const struct device_case *param = test->param_value;
 	struct link *link = make_link_param(test);
+	bool coherent = dev_is_dma_coherent(link->dev);
 	int ret, prot = 0;
 
 	take(link, 100, 2 * GRANULE - 100);
 	KUNIT_EXPECT_EQ(test, try_link(link, 0, 100, GRANULE - 100, 0,
 				       DMA_ATTR_CC_SHARED), -EOPNOTSUPP);
-	if (param->kind == NONCOHERENT)
+	if (!coherent)
 		KUNIT_EXPECT_EQ(test,
 				try_link(link, 0, 100, GRANULE - 100, 0,
 					 DMA_ATTR_REQUIRE_COHERENT),
 				-EOPNOTSUPP);
-	if (param->kind == UNTRUSTED) {
+	else if (iommu_dma_dev_untrusted(link->dev))
 		KUNIT_EXPECT_EQ(test,
 				try_link(link, 0, 100, GRANULE - 100, 0,
 					 DMA_ATTR_REQUIRE_COHERENT), -EINVAL);
+	if (iommu_dma_dev_untrusted(link->dev))
 		KUNIT_EXPECT_EQ(test, try_link(link, 0, 100, GRANULE - 100, 0,
 					       DMA_ATTR_MMIO), -EINVAL);
-	}
 	KUNIT_EXPECT_STREQ(test, link->mock->history, "");
 
 	ret = try_link(link, GRANULE - 100, 2 * GRANULE, GRANULE,
 		       DMA_BIDIRECTIONAL, DMA_ATTR_REQUIRE_COHERENT);
-	KUNIT_EXPECT_EQ(test, ret, param->kind == NONCOHERENT ? -EOPNOTSUPP :
-								0);
+	KUNIT_EXPECT_EQ(test, ret, coherent ? 0 : -EOPNOTSUPP);
 	if (!ret)
 		dma_iova_unlink(link->dev, &link->state, GRANULE - 100, GRANULE,
 				DMA_BIDIRECTIONAL, DMA_ATTR_REQUIRE_COHERENT);
@@ -477,6 +483,85 @@ static void test_min_align_mask(struct kunit *test)
 	}
 }
 
+static size_t any_granules(struct rnd_state *rnd)
+{
+	return (1 + prandom_u32_state(rnd) % 3) * GRANULE;
+}
+
+/* Parts as they come: all but the ends begin and end where granules do */
+static unsigned int any_parts(struct rnd_state *rnd, struct part *parts)
+{
+	unsigned int nr = 1 + prandom_u32_state(rnd) % 5, i;
+
+	for (i = 0; i < nr; i++) {
+		parts[i].at = i * 8 * GRANULE;
+		parts[i].size = any_granules(rnd);
+	}
+	if (prandom_u32_state(rnd) % 2)
+		parts[nr - 1].size -= prandom_u32_state(rnd) % GRANULE;
+	if (prandom_u32_state(rnd) % 2) {
+		size_t offset = prandom_u32_state(rnd) % parts[0].size;
+
+		offset %= GRANULE;
+		parts[0].at += offset;
+		parts[0].size -= offset;
+	}
+	return nr;
+}
+
+/* Unlink all of a range, in cuts as they come */
+static void unlink_all(struct link *link, struct rnd_state *rnd)
+{
+	size_t total = dma_iova_size(&link->state), offset = 0, size;
+
+	for (; offset < total; offset += size) {
+		size = any_granules(rnd) -
+		       (link->state.addr + offset) % GRANULE;
+		size = min(size, total - offset);
+		dma_iova_unlink(link->dev, &link->state, offset, size,
+				DMA_BIDIRECTIONAL, 0);
+		KUNIT_EXPECT_FALSE(link->test,
+				   mock_reachable(link->domain,
+						  link->state.addr + offset,
+						  size));
+	}
+	dma_iova_free(link->dev, &link->state);
+}
+
+/*
+ * Test that ranges of parts as they come, unlinked in cuts as they come or destroyed,
+ * show the device what was linked, bring back what it wrote, and leave nothing.
+ */
+static void test_random(struct kunit *test)
+{
+	unsigned int seed = mock_seed ?: get_random_u32();
+	struct link *link = make_link_param(test);
+	struct part parts[ARRAY_SIZE(link->part)];
+	struct rnd_state rnd;
+
+	kunit_info(test, "seed %u", seed);
+	prandom_seed_state(&rnd, seed);
+	for (int i = 0; i < 200; i++) {
+		unsigned int nr = any_parts(&rnd, parts);
+
+		link_parts(link, parts, nr, DMA_BIDIRECTIONAL);
+		expect_view(link);
+		write_all(link, 0x40 + i % 64);
+		if (prandom_u32_state(&rnd) % 2)
+			unlink_all(link, &rnd);
+		else
+			dma_iova_destroy(link->dev, &link->state,
+					 total_of(parts, nr),
+					 DMA_BIDIRECTIONAL, 0);
+		expect_memory(link);
+		expect_gone(link);
+		if (test->status != KUNIT_SUCCESS) {
+			kunit_err(test, "range %d of seed %u\n", i, seed);
+			return;
+		}
+	}
+}
+
 static struct kunit_case link_cases[] = {
 	KUNIT_CASE_PARAM(test_state, device_gen_params),
 	KUNIT_CASE_PARAM(test_no_range, device_gen_params),
@@ -490,6 +575,7 @@ static struct kunit_case link_cases[] = {
 	KUNIT_CASE(test_small),
 	KUNIT_CASE_PARAM(test_attributes, device_gen_params),
 	KUNIT_CASE_PARAM(test_min_align_mask, device_gen_params),
+	KUNIT_CASE_PARAM(test_random, device_gen_params),
 	{}
 };
 

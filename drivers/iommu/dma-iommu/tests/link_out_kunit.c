@@ -341,7 +341,6 @@ static void test_link_failure_stuck(struct kunit *test)
  */
 static void test_lazy(struct kunit *test)
 {
-	const struct device_case *param = test->param_value;
 	struct mock *mock = test->priv;
 	struct link *link;
 
@@ -362,7 +361,7 @@ static void test_lazy(struct kunit *test)
 	mock_forget(mock);
 	dma_iova_destroy(link->dev, &link->state, 2 * GRANULE, DMA_FROM_DEVICE,
 			 0);
-	if (param->kind == UNTRUSTED) {
+	if (iommu_dma_dev_untrusted(link->dev)) {
 		KUNIT_EXPECT_STREQ(test, mock->history, "ui");
 		expect_gone(link);
 		return;
