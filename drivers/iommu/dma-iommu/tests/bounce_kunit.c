@@ -262,6 +262,28 @@ static void test_sync_parts(struct kunit *test)
 		   ARRAY_SIZE(large));
 }
 
+/*
+ * Test that syncs, which a device whose caches are kept in step may skip, are not
+ * skipped any more when it bounces.
+ */
+static void test_sync_not_skipped(struct kunit *test)
+{
+	struct bounce *b = make_untrusted(test);
+	struct mock_shadow *shadow = mock_shadow(test, b->dev, AREA);
+	dma_addr_t iova, in_place;
+
+	KUNIT_ASSERT_EQ(test, dma_set_mask(b->dev, DMA_BIT_MASK(64)), 0);
+	in_place = map(b, 0, GRANULE, DMA_BIDIRECTIONAL);
+	iova = map(b, AT + 7, GRANULE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, dma_need_sync(b->dev, iova));
+	mock_shadow_begin(shadow, iova, b->memory + AT + 7, GRANULE);
+	sync_part(b, shadow, 0, GRANULE, DMA_BIDIRECTIONAL, 1);
+	memcpy(b->expected + AT + 7, shadow->device, GRANULE);
+	dma_unmap_single(b->dev, iova, GRANULE, DMA_BIDIRECTIONAL);
+	dma_unmap_single(b->dev, in_place, GRANULE, DMA_BIDIRECTIONAL);
+	expect_memory(b);
+}
+
 /**
  * struct counter - How often a function of swiotlb was called
  * @probe: on it
@@ -520,6 +542,7 @@ static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE_PARAM(test_writes, coherency_gen_params),
 	KUNIT_CASE_PARAM(test_middle_in_place, coherency_gen_params),
 	KUNIT_CASE_PARAM(test_sync_parts, coherency_gen_params),
+	KUNIT_CASE(test_sync_not_skipped),
 	KUNIT_CASE(test_copies_once),
 	KUNIT_CASE(test_max_mapping_size),
 	KUNIT_CASE_PARAM(test_skip_cpu_sync, coherency_gen_params),

@@ -5,6 +5,7 @@
  */
 
 #include <linux/delay.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
 #include <linux/kthread.h>
@@ -12,6 +13,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 
+#include "../../dma-iommu.h"
 #include "bounce_fixture.h"
 
 static unsigned int mock_seed;
@@ -247,6 +249,75 @@ static void test_never_lazy(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, mock_reachable(b->domain, iova,
 							GRANULE));
 	}
+}
+
+/*
+ * Test that in a lazy domain slots of a device that is trusted and not coherent are out
+ * of its reach before they are released, though what is in place is deferred (G7).
+ */
+static void test_lazy_small(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev;
+	struct bounce *b;
+	dma_addr_t iova;
+
+	mock->lazy = true;
+	dev = mock_device(mock, .noncoherent = true);
+	if (!dma_kmalloc_needs_bounce(dev, 5, DMA_FROM_DEVICE))
+		kunit_skip(test, "nothing has to be bounced here");
+	mock_count_slots(dev);
+	b = make_bounce(test, dev);
+	KUNIT_ASSERT_EQ(test, b->domain->type, IOMMU_DOMAIN_DMA_FQ);
+
+	iova = map(b, AT, 5, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_EQ(test, slots(b), slots_of(1));
+	mock_forget(mock);
+	dma_unmap_single(dev, iova, 5, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ui");
+	KUNIT_EXPECT_FALSE(test, mock_reachable(b->domain, iova, 5));
+	KUNIT_EXPECT_EQ(test, slots(b), 0);
+
+	iova = map(b, AT, GRANULE, DMA_FROM_DEVICE);
+	mock_forget(mock);
+	dma_unmap_single(dev, iova, GRANULE, DMA_FROM_DEVICE);
+	KUNIT_EXPECT_STREQ(test, mock->history, "u");
+}
+
+/*
+ * Test that a device is cut off from slots that its driver has left, that these are
+ * given back after that, however many, and that nothing is copied: whose the memory is
+ * by then nobody knows.
+ */
+static void test_left_behind(struct kunit *test)
+{
+	struct bounce *b = make_untrusted(test);
+	struct watch watch = { .b = b };
+	dma_addr_t iova;
+
+	for (int i = 0; i < 2 * IOMMU_DMA_PIECES; i++) {
+		iova = iommu_dma_map_phys(b->dev,
+					  virt_to_phys(b->memory + AT + 1 + i),
+					  2 * GRANULE, DMA_BIDIRECTIONAL, 0);
+		KUNIT_ASSERT_NE(test, iova, DMA_MAPPING_ERROR);
+		/* Head and tail: what is in place changes as well */
+		KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iova, 1, 100));
+		KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iova + 2 * GRANULE -
+						  1, 1, 1));
+	}
+	KUNIT_EXPECT_EQ(test, slots(b), slots_of(4 * IOMMU_DMA_PIECES));
+
+	b->mock->at_sync = watch_order;
+	b->mock->at_sync_data = &watch;
+	iommu_dma_driver_unbound(b->dev, b->domain);
+	b->mock->at_sync = NULL;
+	KUNIT_EXPECT_GT(test, watch.slots, 0);
+	KUNIT_EXPECT_EQ(test, slots(b), 0);
+	KUNIT_EXPECT_EQ(test, mock_live(b->domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(b->domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(b),
+			2 * IOMMU_DMA_PIECES * 3 * GRANULE);
+	expect_memory(b);
 }
 
 /*
@@ -535,6 +606,8 @@ static struct kunit_case bounce_out_cases[] = {
 	KUNIT_CASE_PARAM(test_order, coherency_gen_params),
 	KUNIT_CASE(test_order_failure),
 	KUNIT_CASE(test_never_lazy),
+	KUNIT_CASE(test_lazy_small),
+	KUNIT_CASE(test_left_behind),
 	KUNIT_CASE_PARAM(test_short_unmap, coherency_gen_params),
 	KUNIT_CASE(test_exhaustion),
 	KUNIT_CASE(test_refusals),

@@ -335,6 +335,46 @@ static void test_link_failure_stuck(struct kunit *test)
 }
 
 /*
+ * Test that after such a failure what was linked before can be destroyed as always:
+ * it is out of the device's reach and its slots are back, while the IOVA stays
+ * quarantined.
+ */
+static void test_destroy_after_stuck(struct kunit *test)
+{
+	struct link *link = make_link(test, UNTRUSTED);
+	struct mock *mock = link->mock;
+
+	take(link, three[0].at, three[0].size + GRANULE + 1);
+	KUNIT_ASSERT_EQ(test, try_link(link, 0, three[0].at, three[0].size,
+				       DMA_FROM_DEVICE, 0), 0);
+	mock->fault.map_nth = 2;
+	mock->fault.map_error = -ENOMEM;
+	mock->fault.unmap_nth = 1;
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_NE(test, try_link(link, three[0].size,
+					       three[1].at, GRANULE + 1,
+					       DMA_FROM_DEVICE, 0), 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, quarantined(link), 3 * GRANULE);
+	KUNIT_EXPECT_EQ(test, slots(link), slots_of(1));
+
+	link->part[0] = three[0];
+	link->nr = 1;
+	write_all(link, 0x19);
+	kunit_warning_suppress(test) {
+		dma_iova_destroy(link->dev, &link->state, three[0].size,
+				 DMA_FROM_DEVICE, 0);
+	}
+	expect_memory(link);
+	KUNIT_EXPECT_EQ(test, slots(link), 0);
+	KUNIT_EXPECT_EQ(test, mock_live(link->domain), GRANULE);
+	KUNIT_EXPECT_EQ(test, quarantined(link), 3 * GRANULE);
+	KUNIT_EXPECT_EQ(test, mock_room(link->domain), ROOM - 3);
+	KUNIT_EXPECT_EQ(test, mock_unstick(link->domain), GRANULE);
+}
+
+/*
  * Test that in a lazy domain destroying a range defers the invalidation, unless the
  * device is untrusted (G6), and that unlinking never does: the caller goes on to use
  * the IOVA.
@@ -381,6 +421,7 @@ static struct kunit_case link_out_cases[] = {
 	KUNIT_CASE(test_skip_cpu_sync),
 	KUNIT_CASE_PARAM(test_short_unmap, device_gen_params),
 	KUNIT_CASE(test_link_failure_stuck),
+	KUNIT_CASE(test_destroy_after_stuck),
 	KUNIT_CASE_PARAM(test_lazy, device_gen_params),
 	{}
 };
