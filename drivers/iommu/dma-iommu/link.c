@@ -51,6 +51,28 @@ static dma_addr_t first_granule(struct device *dev, dma_addr_t addr)
 	return ALIGN_DOWN(addr, space_of(dev)->granule);
 }
 
+/*
+ * A range is aligned to its size if that can be: there are drivers that set ranges
+ * aside, and know where the next one must be when they have taken one. A large one
+ * whose memory is known is better aligned as that is, for the page table's sake.
+ */
+static bool find_range(struct iommu_domain *domain,
+		       struct iommu_dma_request *request, phys_addr_t phys,
+		       dma_addr_t *iova)
+{
+	size_t chunk = (size_t)IOMMU_DMA_CHUNK_GRANULES
+		       << domain->iova_cookie->space.shift;
+
+	if (!request->align && (!phys || request->size <= chunk) &&
+	    request->size <= BIT(BITS_PER_LONG - 1)) {
+		request->align = roundup_pow_of_two(request->size);
+		if (!iommu_dma_commit_room(domain, request, phys, iova))
+			return true;
+		request->align = 0;
+	}
+	return !iommu_dma_commit_room(domain, request, phys, iova);
+}
+
 /**
  * dma_iova_try_alloc() - Try to take a range of IOVA
  * @dev: the device
@@ -58,6 +80,9 @@ static dma_addr_t first_granule(struct device *dev, dma_addr_t addr)
  * @phys: physical address whose offset the range is to have: that of the memory to
  *	  be linked first
  * @size: bytes, at least 1
+ *
+ * Where @phys is 0, or @size not more than a chunk of 512 granules, the range is
+ * aligned to its size as long as there is such room.
  *
  * Context: Any context. Takes the locks of the IOVA space.
  * Return: true; false if there is none or the device is not behind an IOMMU: the
@@ -86,7 +111,7 @@ bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
 	if (!iommu_dma_granules(space_of(dev), phys, size, &request.size))
 		return false;
 	iommu_dma_keep_bits(dev, space_of(dev), &request, phys);
-	if (iommu_dma_commit_room(domain, &request, phys - offset, &start))
+	if (!find_range(domain, &request, phys - offset, &start))
 		return false;
 
 	state->addr = start + offset;

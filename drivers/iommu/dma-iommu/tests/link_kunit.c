@@ -562,6 +562,50 @@ static void test_random(struct kunit *test)
 	}
 }
 
+/*
+ * Test that a driver can set a region of IOVA aside as venus and iris do: in parts as
+ * large as their alignment lets them be, from the top down, each of which has to be
+ * what is left just below the limit. The regions end where a chunk does.
+ */
+static void test_set_aside(struct kunit *test)
+{
+	static const struct {
+		u64 start;
+		u64 size;
+	} regions[] = {
+		{ 0, 600 * SZ_1M },
+		{ 0, SZ_2M },
+		{ SZ_64K, SZ_16M - SZ_64K },
+		{ 0xdc000000, SZ_32M },
+	};
+	struct mock *mock = test->priv;
+	struct dma_iova_state *state =
+		kunit_kcalloc(test, 65, sizeof(*state), GFP_KERNEL);
+	struct device *dev;
+
+	KUNIT_ASSERT_NOT_NULL(test, state);
+	mock->last = U32_MAX;
+	for (int i = 0; i < ARRAY_SIZE(regions); i++) {
+		u64 end = regions[i].start + regions[i].size;
+		u64 rem = end - max(regions[i].start, (u64)PAGE_SIZE), part;
+		unsigned int nr = 0;
+
+		dev = mock_device(mock);
+		dev->bus_dma_limit = end - 1;
+		for (; rem; rem -= part, end -= part, nr++) {
+			part = min(end & -end, 1ULL << (fls64(rem) - 1));
+			KUNIT_ASSERT_TRUE(test,
+					  dma_iova_try_alloc(dev, &state[nr], 0,
+							     part));
+			KUNIT_EXPECT_EQ(test, state[nr].addr, end - part);
+			KUNIT_EXPECT_EQ(test, state[nr].__size, part);
+		}
+		while (nr--)
+			dma_iova_free(dev, &state[nr]);
+		dev->bus_dma_limit = 0;
+	}
+}
+
 static struct kunit_case link_cases[] = {
 	KUNIT_CASE_PARAM(test_state, device_gen_params),
 	KUNIT_CASE_PARAM(test_no_range, device_gen_params),
@@ -575,6 +619,7 @@ static struct kunit_case link_cases[] = {
 	KUNIT_CASE(test_small),
 	KUNIT_CASE_PARAM(test_attributes, device_gen_params),
 	KUNIT_CASE_PARAM(test_min_align_mask, device_gen_params),
+	KUNIT_CASE(test_set_aside),
 	KUNIT_CASE_PARAM(test_random, device_gen_params),
 	{}
 };
