@@ -343,7 +343,7 @@ static void test_min_align_mask(struct kunit *test)
  */
 static void test_larger_pages(struct kunit *test)
 {
-	const phys_addr_t phys = SZ_256M - SZ_64K + 100;
+	const phys_addr_t phys = DEVICE_REGISTERS - SZ_64K + 100;
 	const size_t size = SZ_2M + SZ_64K;
 	struct mock *mock = test->priv;
 	struct device *dev;
