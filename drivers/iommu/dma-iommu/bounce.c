@@ -175,7 +175,7 @@ void iommu_dma_bounce_for_device(const struct iommu_dma_transfer *transfer,
 				       transfer->dir);
 	if (!iommu_dma_dev_coherent(transfer->dev)) {
 		iommu_dma_cache_for_device(piece->phys, piece->size,
-					 transfer->dir);
+					   transfer->dir);
 		arch_sync_dma_flush();
 	}
 }

@@ -70,8 +70,8 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	if (bounce)
 		in_place = iommu_dma_split(space, phys, size);
 	if (iommu_dma_need_cache_sync(dev, attrs) && in_place.middle) {
-		iommu_dma_cache_for_device(phys + in_place.head, in_place.middle,
-					 dir);
+		iommu_dma_cache_for_device(phys + in_place.head,
+					   in_place.middle, dir);
 		arch_sync_dma_flush();
 	}
 

@@ -192,7 +192,7 @@ static void test_list(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, calls[i].for_cpu, i >= 3);
 	}
 	KUNIT_EXPECT_STREQ(test, calls[2].after, "");
-	KUNIT_EXPECT_EQ(test, strchr(calls[6].after, 'i') != NULL, true);
+	KUNIT_EXPECT_NOT_NULL(test, strchr(calls[6].after, 'i'));
 }
 
 /*
@@ -288,7 +288,7 @@ static void test_noncontiguous(struct kunit *test)
 	nr_calls = 0;
 	dma_sync_sgtable_for_device(dev, sgt, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_EQ(test, nr_calls, sgt->orig_nents);
-	for (unsigned int i = 0; i < min(nr_calls, (unsigned int)CALLS); i++)
+	for (unsigned int i = 0; i < min_t(unsigned int, nr_calls, CALLS); i++)
 		size += calls[i].size;
 	KUNIT_EXPECT_EQ(test, size, SZ_64K);
 	dma_free_noncontiguous(dev, SZ_64K, sgt, DMA_BIDIRECTIONAL);

@@ -587,7 +587,7 @@ static void test_set_aside(struct kunit *test)
 	mock->last = U32_MAX;
 	for (int i = 0; i < ARRAY_SIZE(regions); i++) {
 		u64 end = regions[i].start + regions[i].size;
-		u64 rem = end - max(regions[i].start, (u64)PAGE_SIZE), part;
+		u64 rem = end - max_t(u64, regions[i].start, PAGE_SIZE), part;
 		unsigned int nr = 0;
 
 		dev = mock_device(mock);
