@@ -76,11 +76,13 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
  * @space: IOVA space, set up with the first device
  * @lazy: whether invalidations are deferred
  * @msi: doorbells
+ * @complained: a range could not be released, and the log says so
  */
 struct iommu_dma_cookie {
 	struct iommu_dma_space space;
 	struct iommu_dma_lazy lazy;
 	struct iommu_dma_msi msi;
+	atomic_t complained;
 };
 
 /* Bits of dev_iommu::dma_flags */

@@ -19,15 +19,34 @@
  * Nothing that a device can still reach is ever released. Where a page table did
  * not answer as asked, nobody knows any more what is reachable: the range is
  * quarantined, slots are not given back, and the caller is told not to free what
- * lay behind it.
+ * lay behind it. The log says so: with a backtrace the first time in a domain, in a
+ * rate-limited line after that.
  *
  * Locks: none of its own. Cannot fail, allocates nothing. Any context.
  */
 
+#define pr_fmt(fmt) "iommu: " fmt
+
 #include <kunit/visibility.h>
+#include <linux/printk.h>
 
 #include "../iommu-pages.h"
 #include "private.h"
+
+/* A backtrace the first time in a domain; a driver may go on like that for long */
+#define complain(space, fmt, ...)					\
+do {									\
+	if (!WARN(first_complaint(space), fmt, ##__VA_ARGS__))		\
+		pr_err_ratelimited(fmt, ##__VA_ARGS__);			\
+} while (0)
+
+static bool first_complaint(struct iommu_dma_space *space)
+{
+	struct iommu_dma_cookie *cookie =
+		container_of(space, struct iommu_dma_cookie, space);
+
+	return !atomic_xchg(&cookie->complained, 1);
+}
 
 /**
  * iommu_dma_retire_begin() - Start to take a mapping away
@@ -189,7 +208,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_buffer);
  * @size: bytes
  *
  * Context: Any context. Takes the locks of the space.
- * Return: true, or false with a WARN if that is not what was allocated there: the
+ * Return: true, or false with a message if that is not what was allocated there: the
  * range is quarantined.
  */
 bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
@@ -198,8 +217,8 @@ bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
 	if (likely(iommu_dma_space_free(space, iova, size)))
 		return true;
 
-	WARN(1, "IOVA %pad+%zu was not allocated like that; quarantined\n",
-	     &iova, size);
+	complain(space, "IOVA %pad+%zu was not allocated like that; quarantined\n",
+		 &iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 	return false;
 }
@@ -217,9 +236,11 @@ bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
 void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 				 size_t size)
 {
-	WARN(1, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
-	     &iova, size);
-	iommu_dma_space_quarantine(&domain->iova_cookie->space, iova, size);
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
+		 &iova, size);
+	iommu_dma_space_quarantine(space, iova, size);
 }
 
 /**
@@ -248,8 +269,8 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 	if (likely(iommu_dma_retire_cut(retire)))
 		return iommu_dma_retire_release(space, iova, size);
 
-	WARN(1, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
-	     &iova, size, retire->asked, retire->cleared);
+	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
+		 &iova, size, retire->asked, retire->cleared);
 	iommu_dma_space_quarantine(space, iova, size);
 	return false;
 }

@@ -334,12 +334,13 @@ static void test_short_undo(struct kunit *test)
 {
 	static const unsigned long attrs[] = { 0, DMA_ATTR_FORCE_CONTIGUOUS };
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock);
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	dma_addr_t iova;
 	void *buffer;
 
 	for (int i = 0; i < ARRAY_SIZE(attrs); i++) {
+		struct device *dev = mock_device(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
 		mock->fault.sync_map_nth = 1;
 		mock->fault.sync_map_error = -EIO;
 		mock->fault.unmap_nth = 1;

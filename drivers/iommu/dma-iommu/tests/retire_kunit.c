@@ -230,6 +230,37 @@ static void test_nothing_unmapped(struct kunit *test)
 }
 
 /*
+ * Test that only the first of many such failures in a domain is a warning, and that
+ * each domain has a first one.
+ */
+static void test_few_warnings(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+
+	for (int domains = 0; domains < 2; domains++) {
+		struct device *dev = mock_device(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+		for (int i = 0; i < 20; i++) {
+			dma_addr_t iova = dma_map_single(dev, memory, SZ_4K,
+							 DMA_TO_DEVICE);
+
+			KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+			mock->fault.unmap_nth = 1;
+			kunit_warning_suppress(test) {
+				dma_unmap_single(dev, iova, SZ_4K,
+						 DMA_TO_DEVICE);
+				KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test,
+								      !i);
+			}
+			KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+		}
+		KUNIT_EXPECT_EQ(test, quarantined(domain), 20 * SZ_4K);
+	}
+}
+
+/*
  * Test that an unmap of another size than was mapped is one warning and gives
  * nothing back, neither what it took away nor what it left [V18].
  */
@@ -421,6 +452,7 @@ static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_order_list_failure),
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_nothing_unmapped),
+	KUNIT_CASE(test_few_warnings),
 	KUNIT_CASE(test_wrong_size),
 	KUNIT_CASE(test_short_unmap_list),
 	KUNIT_CASE(test_neighbours_stay),
