@@ -6,10 +6,10 @@
 #define __DMA_IOMMU_TESTS_BOUNCE_FIXTURE_H
 
 #include <linux/dma-mapping.h>
-#include <linux/swiotlb.h>
 
 #include "../private.h"
 #include "mock.h"
+#include "untrusted.h"
 
 /* Buffers lie in the middle of that, with guards around them */
 #define AREA SZ_32K
@@ -43,12 +43,9 @@ struct bounce {
 	phys_addr_t slot;
 };
 
-/* Fill memory with values of which none is 0 */
 static inline void set_pattern(struct bounce *b, u8 seed)
 {
-	for (size_t i = 0; i < AREA; i++)
-		b->memory[i] = 1 + (i * 7 + (i >> 8) + seed) % 255;
-	memcpy(b->expected, b->memory, AREA);
+	mock_set_pattern(b->memory, b->expected, AREA, seed);
 }
 
 static inline struct bounce *make_bounce(struct kunit *test, struct device *dev)
@@ -67,26 +64,9 @@ static inline struct bounce *make_bounce(struct kunit *test, struct device *dev)
 	return b;
 }
 
-struct coherency_case {
-	const char *name;
-	bool noncoherent;
-};
-
-static const struct coherency_case coherency_cases[] = {
-	{ "coherent", false },
-	{ "not coherent", true },
-};
-
-KUNIT_ARRAY_PARAM_DESC(coherency, coherency_cases, name);
-
-/* One whose device is untrusted, and as coherent as the parameter says, if any */
 static inline struct bounce *make_untrusted(struct kunit *test)
 {
-	const struct coherency_case *param = test->param_value;
-	bool noncoherent = param && param->noncoherent;
-
-	return make_bounce(test, mock_untrusted(test->priv,
-						.noncoherent = noncoherent));
+	return make_bounce(test, untrusted_device(test));
 }
 
 static inline dma_addr_t map_attrs(struct bounce *b, size_t at, size_t size,
@@ -118,17 +98,6 @@ static inline bool refused(struct bounce *b, size_t at, size_t size,
 		return true;
 	dma_unmap_phys(b->dev, iova, size, dir, attrs);
 	return false;
-}
-
-/* Slots that the test holds */
-static inline unsigned long slots(struct bounce *b)
-{
-	return mock_slots_used(b->dev) - b->mock->slots;
-}
-
-static inline unsigned long slots_of(size_t granules)
-{
-	return granules * DIV_ROUND_UP(GRANULE, IO_TLB_SIZE);
 }
 
 static inline size_t quarantined(struct bounce *b)

@@ -53,7 +53,7 @@ static void fail_everywhere(struct bounce *b, size_t at, size_t size)
 		KUNIT_EXPECT_EQ(test, mock->fault.sync_map_nth, 0);
 		KUNIT_EXPECT_EQ(test, mock_live(b->domain), 0);
 		KUNIT_EXPECT_EQ(test, mock_stale(b->domain), 0);
-		KUNIT_EXPECT_EQ(test, slots(b), 0);
+		KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 		KUNIT_EXPECT_EQ(test, mock_room(b->domain), room);
 	}
 	expect_memory(b);
@@ -115,7 +115,7 @@ static void test_map_failure_stuck(struct kunit *test)
 	}
 	mock->at_sync = NULL;
 	KUNIT_EXPECT_EQ(test, quarantined(b), 3 * GRANULE);
-	KUNIT_EXPECT_EQ(test, slots(b), slots_of(1));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), mock_slots_of(1));
 	KUNIT_EXPECT_EQ(test, mock_live(b->domain), GRANULE);
 	expect_memory(b);
 
@@ -150,7 +150,7 @@ static void watch_order(struct mock *mock, struct iommu_domain *domain)
 	struct bounce *b = watch->b;
 
 	watch->syncs++;
-	watch->slots = slots(b);
+	watch->slots = mock_slots_held(b->dev);
 	watch->room = mock_room(domain);
 	watch->copied |= memcmp(b->memory, b->expected, AREA);
 	if (watch->size)
@@ -188,10 +188,10 @@ static void test_order(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, mock->history, "ui");
 		KUNIT_EXPECT_EQ(test, watch.syncs, 1);
 		KUNIT_EXPECT_EQ(test, watch.slots,
-				slots_of(min(granules, 2)));
+				mock_slots_of(min(granules, 2)));
 		KUNIT_EXPECT_EQ(test, watch.room, 15 - granules);
 		KUNIT_EXPECT_FALSE(test, watch.copied);
-		KUNIT_EXPECT_EQ(test, slots(b), 0);
+		KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 		KUNIT_EXPECT_EQ(test, mock_room(b->domain), 15);
 		memset(b->expected + at, 0xbb, sizes[i]);
 		expect_memory(b);
@@ -221,9 +221,9 @@ static void test_order_failure(struct kunit *test)
 
 	KUNIT_EXPECT_STREQ(test, mock->history, "mmmsui");
 	KUNIT_EXPECT_EQ(test, watch.syncs, 1);
-	KUNIT_EXPECT_EQ(test, watch.slots, slots_of(2));
+	KUNIT_EXPECT_EQ(test, watch.slots, mock_slots_of(2));
 	KUNIT_EXPECT_EQ(test, watch.room, 15 - 3);
-	KUNIT_EXPECT_EQ(test, slots(b), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 	KUNIT_EXPECT_EQ(test, mock_room(b->domain), 15);
 	expect_memory(b);
 }
@@ -271,12 +271,12 @@ static void test_lazy_small(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, b->domain->type, IOMMU_DOMAIN_DMA_FQ);
 
 	iova = map(b, AT, 5, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_EQ(test, slots(b), slots_of(1));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), mock_slots_of(1));
 	mock_forget(mock);
 	dma_unmap_single(dev, iova, 5, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_STREQ(test, mock->history, "ui");
 	KUNIT_EXPECT_FALSE(test, mock_reachable(b->domain, iova, 5));
-	KUNIT_EXPECT_EQ(test, slots(b), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 
 	iova = map(b, AT, GRANULE, DMA_FROM_DEVICE);
 	mock_forget(mock);
@@ -305,14 +305,15 @@ static void test_left_behind(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iova + 2 * GRANULE -
 						  1, 1, 1));
 	}
-	KUNIT_EXPECT_EQ(test, slots(b), slots_of(4 * IOMMU_DMA_PIECES));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev),
+			mock_slots_of(4 * IOMMU_DMA_PIECES));
 
 	b->mock->at_sync = watch_order;
 	b->mock->at_sync_data = &watch;
 	iommu_dma_driver_unbound(b->dev, b->domain);
 	b->mock->at_sync = NULL;
 	KUNIT_EXPECT_GT(test, watch.slots, 0);
-	KUNIT_EXPECT_EQ(test, slots(b), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 	KUNIT_EXPECT_EQ(test, mock_live(b->domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(b->domain), 0);
 	KUNIT_EXPECT_EQ(test, quarantined(b),
@@ -345,7 +346,7 @@ static void test_short_unmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quarantined(b), 3 * GRANULE);
 	KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iova + 2 * GRANULE - 1, 0xaa,
 					  1));
-	KUNIT_EXPECT_EQ(test, slots(b), slots_of(2));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), mock_slots_of(2));
 	expect_memory(b);
 	given = mock_give_all(b->mock, b->dev);
 	KUNIT_EXPECT_EQ(test, mock_given_within(b->mock, &given, iova,
@@ -364,32 +365,32 @@ static void test_exhaustion(struct kunit *test)
 {
 	struct mock_hog *hog = mock_hog_slots(test->priv);
 	struct bounce *b = make_bounce(test, mock_untrusted(test->priv));
-	unsigned long full = slots(b);
+	unsigned long full = mock_slots_held(b->dev);
 	dma_addr_t iova, another;
 
 	KUNIT_ASSERT_GT(test, hog->nr, 8);
-	KUNIT_EXPECT_EQ(test, full, slots_of(hog->nr));
+	KUNIT_EXPECT_EQ(test, full, mock_slots_of(hog->nr));
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 1, DMA_TO_DEVICE, 0));
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE,
 					0));
 	KUNIT_EXPECT_FALSE(test, refused(b, AT, GRANULE, DMA_TO_DEVICE, 0));
-	KUNIT_EXPECT_EQ(test, slots(b), full);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), full);
 
 	mock_hog_release(hog, 1);
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE,
 					0));
-	KUNIT_EXPECT_EQ(test, slots(b), full - slots_of(1));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), full - mock_slots_of(1));
 	iova = map(b, AT + 1, GRANULE - 1, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 1, DMA_TO_DEVICE, 0));
 
 	mock_hog_release(hog, 2);
 	another = map(b, AT + SZ_8K - 1, 2 + GRANULE, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_EQ(test, slots(b), full);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), full);
 	dma_unmap_single(b->dev, iova, GRANULE - 1, DMA_FROM_DEVICE);
 	dma_unmap_single(b->dev, another, 2 + GRANULE, DMA_FROM_DEVICE);
 
 	mock_hog_release(hog, UINT_MAX);
-	KUNIT_EXPECT_EQ(test, slots(b), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 	expect_memory(b);
 }
 

@@ -7,10 +7,10 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/scatterlist.h>
-#include <linux/swiotlb.h>
 
 #include "../private.h"
 #include "mock.h"
+#include "untrusted.h"
 
 #define GRANULE SZ_4K
 #define AREA SZ_512K
@@ -59,9 +59,7 @@ struct list {
 
 static inline void set_pattern(struct list *list, u8 seed)
 {
-	for (size_t i = 0; i < AREA; i++)
-		list->memory[i] = 1 + (i * 7 + (i >> 8) + seed) % 255;
-	memcpy(list->expected, list->memory, AREA);
+	mock_set_pattern(list->memory, list->expected, AREA, seed);
 }
 
 static inline struct list *make_list(struct kunit *test, struct device *dev)
@@ -81,26 +79,9 @@ static inline struct list *make_list(struct kunit *test, struct device *dev)
 	return list;
 }
 
-struct coherency_case {
-	const char *name;
-	bool noncoherent;
-};
-
-static const struct coherency_case coherency_cases[] = {
-	{ "coherent", false },
-	{ "not coherent", true },
-};
-
-KUNIT_ARRAY_PARAM_DESC(coherency, coherency_cases, name);
-
-/* One whose device is untrusted, and as coherent as the parameter says, if any */
 static inline struct list *make_untrusted(struct kunit *test)
 {
-	const struct coherency_case *param = test->param_value;
-	bool noncoherent = param && param->noncoherent;
-
-	return make_list(test, mock_untrusted(test->priv,
-					      .noncoherent = noncoherent));
+	return make_list(test, untrusted_device(test));
 }
 
 static inline void fill_list(struct list *list, const struct entry *entries, int nents)
@@ -123,16 +104,6 @@ static inline void expect_untouched(struct list *list)
 {
 	KUNIT_EXPECT_MEMEQ(list->test, list->sgl, list->before,
 			   list->nents * sizeof(*list->sgl));
-}
-
-static inline unsigned long slots(struct list *list)
-{
-	return mock_slots_used(list->dev) - list->mock->slots;
-}
-
-static inline unsigned long slots_of(size_t granules)
-{
-	return granules * DIV_ROUND_UP(GRANULE, IO_TLB_SIZE);
 }
 
 /* Granules of an entry, and how many of these are not all its own */
@@ -160,7 +131,7 @@ static inline unsigned long slots_of_list(struct list *list)
 		span_of(&list->sgl[i], &apart);
 		sum += apart;
 	}
-	return slots_of(sum);
+	return mock_slots_of(sum);
 }
 
 /* Where an entry's data is for the device, by what the segments say */
@@ -192,7 +163,7 @@ static inline void expect_view(struct list *list)
 	KUNIT_ASSERT_LE(test, total, AREA);
 	KUNIT_ASSERT_EQ(test, mock_live(list->domain), total);
 	KUNIT_ASSERT_TRUE(test, mock_read(list->dev, start, list->seen, total));
-	KUNIT_EXPECT_EQ(test, slots(list), slots_of_list(list));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), slots_of_list(list));
 
 	memset(list->inside, 0, total);
 	for (int i = 0; i < list->nents; i++) {
@@ -235,7 +206,7 @@ static inline void unmap_list(struct list *list, enum dma_data_direction dir)
 	dma_unmap_sg(list->dev, list->sgl, list->nents, dir);
 	KUNIT_EXPECT_EQ(list->test, mock_live(list->domain), 0);
 	KUNIT_EXPECT_EQ(list->test, mock_stale(list->domain), 0);
-	KUNIT_EXPECT_EQ(list->test, slots(list), 0);
+	KUNIT_EXPECT_EQ(list->test, mock_slots_held(list->dev), 0);
 	for (int i = 0; i < list->nents; i++)
 		KUNIT_EXPECT_FALSE(list->test,
 				   sg_dma_is_swiotlb(&list->sgl[i]));

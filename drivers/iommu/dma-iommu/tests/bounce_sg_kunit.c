@@ -84,7 +84,7 @@ static void test_limits(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mock_reachable(list->domain,
 						second - 6 * GRANULE,
 						6 * GRANULE));
-	KUNIT_EXPECT_EQ(test, slots(list), slots_of(2));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), mock_slots_of(2));
 	KUNIT_EXPECT_TRUE(test, mock_fill(list->dev, first, 1,
 					  entries[0].size));
 	KUNIT_EXPECT_TRUE(test, mock_fill(list->dev, second, 2,
@@ -155,7 +155,7 @@ static void test_sync(struct kunit *test)
 		mock_forget(list->mock);
 		dma_unmap_sg_attrs(list->dev, list->sgl, list->nents, dir,
 				   DMA_ATTR_SKIP_CPU_SYNC);
-		KUNIT_EXPECT_EQ(test, slots(list), 0);
+		KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), 0);
 		for (int j = 0; j < list->nents; j++) {
 			u8 *at = list->memory + mixed[j].at;
 
@@ -193,7 +193,7 @@ static void test_reuse(struct kunit *test)
 		list->domain = iommu_get_domain_for_dev(trusted);
 		map_list(list, DMA_BIDIRECTIONAL, 0);
 		KUNIT_EXPECT_FALSE(test, sg_dma_is_swiotlb(list->sgl));
-		KUNIT_EXPECT_EQ(test, slots(list), 0);
+		KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), 0);
 		unmap_list(list, DMA_BIDIRECTIONAL);
 		KUNIT_EXPECT_STREQ(test, mock->history, "ui");
 	}
@@ -247,7 +247,7 @@ static void test_small_entries(struct kunit *test)
 
 	/* All that the device only reads is in place */
 	map_list(list, DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, slots(list), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), 0);
 	unmap_list(list, DMA_TO_DEVICE);
 }
 

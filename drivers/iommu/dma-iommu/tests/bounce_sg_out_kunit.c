@@ -43,7 +43,7 @@ static void look(struct mock *mock, struct iommu_domain *domain)
 		stale += !mock_lookup(domain, iova, NULL, NULL);
 	}
 	watch->syncs++;
-	watch->early |= slots(list) < slots_of(reached);
+	watch->early |= mock_slots_held(list->dev) < mock_slots_of(reached);
 	watch->early |= mock_room(domain) != 1023 - watch->size / GRANULE;
 	watch->most = max(watch->most, stale);
 }
@@ -68,7 +68,8 @@ static void test_many(struct kunit *test)
 		fill_many(list, counts[i]);
 		map_list(list, DMA_BIDIRECTIONAL, 0);
 		expect_view(list);
-		KUNIT_EXPECT_EQ(test, slots(list), slots_of(2 * counts[i]));
+		KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev),
+				mock_slots_of(2 * counts[i]));
 		write_all(list, 0x40);
 
 		watch.start = ALIGN_DOWN(sg_dma_address(list->sgl), GRANULE);
@@ -169,7 +170,7 @@ static void test_exhaustion(struct kunit *test)
 	dma_unmap_sg(list->dev, list->sgl, list->nents, DMA_BIDIRECTIONAL);
 	expect_memory(list);
 	mock_hog_release(hog, UINT_MAX);
-	KUNIT_EXPECT_EQ(test, slots(list), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), 0);
 }
 
 /*
@@ -241,7 +242,7 @@ static void test_short_unmap(struct kunit *test)
 			atomic_long_read(&list->domain->iova_cookie->space.quarantined),
 			4 * GRANULE);
 	KUNIT_EXPECT_EQ(test, mock_live(list->domain), GRANULE);
-	KUNIT_EXPECT_EQ(test, slots(list), slots_of(3));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), mock_slots_of(3));
 	expect_memory(list);
 	given = mock_give_all(list->mock, list->dev);
 	KUNIT_EXPECT_EQ(test, mock_given_within(list->mock, &given, iova,
@@ -285,7 +286,8 @@ static void give_back(struct slots_seen *seen)
 {
 	struct list *list = seen->list;
 
-	KUNIT_ASSERT_EQ(list->test, slots(list), slots_of(seen->nr));
+	KUNIT_ASSERT_EQ(list->test, mock_slots_held(list->dev),
+			mock_slots_of(seen->nr));
 	while (seen->nr)
 		iommu_dma_bounce_drop(list->dev, seen->slot[--seen->nr]);
 }
@@ -302,7 +304,7 @@ static void test_short_unmap_many(struct kunit *test)
 
 	fill_many(list, 20);
 	map_list(list, DMA_FROM_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, slots(list), slots_of(40));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), mock_slots_of(40));
 	mock->fault.unmap_nth = IOMMU_DMA_PIECES;
 	mock->at_sync = note_slots;
 	mock->at_sync_data = &seen;

@@ -6,7 +6,6 @@
 #define __DMA_IOMMU_TESTS_LINK_FIXTURE_H
 
 #include <linux/dma-mapping.h>
-#include <linux/swiotlb.h>
 
 #include "../private.h"
 #include "mock.h"
@@ -77,9 +76,7 @@ KUNIT_ARRAY_PARAM_DESC(device, device_cases, name);
 
 static inline void set_pattern(struct link *link, u8 seed)
 {
-	for (size_t i = 0; i < AREA; i++)
-		link->memory[i] = 1 + (i * 7 + (i >> 8) + seed) % 255;
-	memcpy(link->expected, link->memory, AREA);
+	mock_set_pattern(link->memory, link->expected, AREA, seed);
 }
 
 static inline struct link *make_link(struct kunit *test, enum device_kind kind)
@@ -115,16 +112,6 @@ static inline struct link *make_link_param(struct kunit *test)
 static inline phys_addr_t phys_of(struct link *link, size_t at)
 {
 	return virt_to_phys(link->memory + at);
-}
-
-static inline unsigned long slots(struct link *link)
-{
-	return mock_slots_used(link->dev) - link->mock->slots;
-}
-
-static inline unsigned long slots_of(size_t granules)
-{
-	return granules * DIV_ROUND_UP(GRANULE, IO_TLB_SIZE);
 }
 
 static inline size_t quarantined(struct link *link)
@@ -236,7 +223,7 @@ static inline void expect_gone(struct link *link)
 {
 	KUNIT_EXPECT_EQ(link->test, mock_live(link->domain), 0);
 	KUNIT_EXPECT_EQ(link->test, mock_stale(link->domain), 0);
-	KUNIT_EXPECT_EQ(link->test, slots(link), 0);
+	KUNIT_EXPECT_EQ(link->test, mock_slots_held(link->dev), 0);
 	KUNIT_EXPECT_EQ(link->test, mock_room(link->domain), ROOM);
 }
 

@@ -241,7 +241,7 @@ static void test_slots(struct kunit *test)
 	link_parts(link, three, 3, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_TRUE(test, link->state.__size & DMA_IOVA_USE_SWIOTLB);
 	KUNIT_EXPECT_EQ(test, dma_iova_size(&link->state), 3 * GRANULE - 50);
-	KUNIT_EXPECT_EQ(test, slots(link), slots_of(2));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), mock_slots_of(2));
 	KUNIT_EXPECT_TRUE(test, mock_in_slot(link->dev, link->state.addr));
 	KUNIT_EXPECT_FALSE(test, mock_in_slot(link->dev, link->state.addr +
 						      GRANULE - 100));
@@ -253,7 +253,7 @@ static void test_slots(struct kunit *test)
 
 	link_parts(link, &three[1], 1, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_FALSE(test, link->state.__size & DMA_IOVA_USE_SWIOTLB);
-	KUNIT_EXPECT_EQ(test, slots(link), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), 0);
 	dma_iova_destroy(link->dev, &link->state, 2 * GRANULE,
 			 DMA_BIDIRECTIONAL, 0);
 	expect_gone(link);
@@ -371,7 +371,7 @@ static void test_odd_end(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, try_link(link, GRANULE, 0, 2 * GRANULE - 1,
 				       DMA_TO_DEVICE, 0), -EINVAL);
 	KUNIT_EXPECT_STREQ(test, link->mock->history, "");
-	KUNIT_EXPECT_EQ(test, slots(link), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), 0);
 	KUNIT_EXPECT_FALSE(test, link->state.__size & DMA_IOVA_USE_SWIOTLB);
 	dma_iova_free(link->dev, &link->state);
 	expect_gone(link);
@@ -390,7 +390,7 @@ static void test_small(struct kunit *test)
 		kunit_skip(test, "nothing has to be bounced here");
 
 	link_parts(link, small, 1, DMA_FROM_DEVICE);
-	KUNIT_EXPECT_EQ(test, slots(link), slots_of(2));
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), mock_slots_of(2));
 	expect_view(link);
 	write_all(link, 0x70);
 	KUNIT_EXPECT_NE(test, link->memory[2 * GRANULE], 0x70);
@@ -399,13 +399,13 @@ static void test_small(struct kunit *test)
 	expect_gone(link);
 
 	link_parts(link, small, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, slots(link), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), 0);
 	dma_iova_destroy(link->dev, &link->state, 17, DMA_TO_DEVICE, 0);
 
 	take(link, 0, 2 * GRANULE);
 	KUNIT_EXPECT_EQ(test, try_link(link, 0, 0, 17, DMA_FROM_DEVICE, 0),
 			-EINVAL);
-	KUNIT_EXPECT_EQ(test, slots(link), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), 0);
 	dma_iova_free(link->dev, &link->state);
 	expect_gone(link);
 }

@@ -22,6 +22,7 @@
 #include <linux/platform_device.h>
 #include <linux/prandom.h>
 #include <linux/sizes.h>
+#include <linux/swiotlb.h>
 
 #define MOCK_HISTORY 256
 #define MOCK_REGIONS 8
@@ -321,6 +322,7 @@ bool mock_in_slot(struct device *dev, dma_addr_t iova);
 unsigned long mock_slots_used(struct device *dev);
 bool mock_poison_slots(struct device *dev, u8 byte);
 void mock_count_slots(struct device *dev);
+void mock_set_pattern(u8 *memory, u8 *expected, size_t size, u8 seed);
 struct device *mock_untrusted_like(struct mock *mock,
 				   const struct mock_traits *traits);
 
@@ -362,6 +364,18 @@ static inline unsigned int mock_attaches(struct device *dev)
 	struct mock_dev *mdev = dev_get_drvdata(dev);
 
 	return mdev->attaches;
+}
+
+/* How many slots the test holds */
+static inline unsigned long mock_slots_held(struct device *dev)
+{
+	return mock_slots_used(dev) - mock_of(dev)->slots;
+}
+
+/* How many slots stand in for granules of the mock */
+static inline unsigned long mock_slots_of(size_t granules)
+{
+	return granules * DIV_ROUND_UP(SZ_4K, IO_TLB_SIZE);
 }
 
 /* The granule of a domain that the mock made */

@@ -266,6 +266,22 @@ void mock_count_slots(struct device *dev)
 }
 
 /**
+ * mock_set_pattern() - Fill memory with values of which none is 0
+ * @memory: the memory
+ * @expected: a copy of it
+ * @size: bytes of each
+ * @seed: which values
+ *
+ * Context: Any context.
+ */
+void mock_set_pattern(u8 *memory, u8 *expected, size_t size, u8 seed)
+{
+	for (size_t i = 0; i < size; i++)
+		memory[i] = 1 + (i * 7 + (i >> 8) + seed) % 255;
+	memcpy(expected, memory, size);
+}
+
+/**
  * mock_untrusted_like() - Make an untrusted device behind the mock IOMMU
  * @mock: the mock
  * @traits: what it is like

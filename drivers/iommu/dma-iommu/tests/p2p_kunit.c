@@ -142,11 +142,6 @@ static void expect_untouched(struct peers *peers)
 			   peers->nents * sizeof(*peers->sgl));
 }
 
-static unsigned long slots(struct peers *peers)
-{
-	return mock_slots_used(peers->dev) - peers->mock->slots;
-}
-
 static size_t granules_of(struct peers *peers)
 {
 	size_t nr = 0;
@@ -233,7 +228,7 @@ static void expect_gone(struct peers *peers)
 	}
 	KUNIT_EXPECT_EQ(test, mock_live(peers->domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(peers->domain), 0);
-	KUNIT_EXPECT_EQ(test, slots(peers), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(peers->dev), 0);
 }
 
 static void round_trip(struct peers *peers)
