@@ -12,7 +12,7 @@
 #include "mock.h"
 
 /* Whole granules, so that nobody wants to bounce them */
-#define SIZE SZ_8K
+#define SIZE (2 * PAGE_SIZE)
 
 /**
  * struct mapping - What an entry point gave, or did not

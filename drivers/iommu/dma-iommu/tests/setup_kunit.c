@@ -308,10 +308,10 @@ static void test_table(struct kunit *test)
 	dma_addr_t iova;
 	void *buffer;
 
-	buffer = ops->alloc(dev, SZ_8K, &iova, GFP_KERNEL, 0);
+	buffer = ops->alloc(dev, 2 * PAGE_SIZE, &iova, GFP_KERNEL, 0);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_8K);
-	ops->free(dev, SZ_8K, buffer, iova, 0);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 2 * PAGE_SIZE);
+	ops->free(dev, 2 * PAGE_SIZE, buffer, iova, 0);
 
 	page = ops->alloc_pages_op(dev, PAGE_SIZE, &iova, DMA_TO_DEVICE,
 				   GFP_KERNEL);
