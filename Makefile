@@ -9,6 +9,7 @@ help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
 	@echo 'make test       KUnit under QEMU, the allocator in user space, the x86_64 build, tests of the lab'
 	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode'
+	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
 	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
 	@echo 'make tree       the patched kernel tree, in out/tree'
@@ -29,6 +30,9 @@ test-all:
 	@lab/need build machines
 	@lab/test-all
 
+bench:
+	@lab/bench
+
 bench-iova:
 	@lab/need build qemu
 	@lab/bench-iova
@@ -48,4 +52,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all bench-iova check tree clean distclean
+.PHONY: help run test test-all bench bench-iova check tree clean distclean

@@ -1,36 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The whole user space of "make bench-iova". Has the kernel run each group of
- * workloads of tests/iova_bench.c, sends the results to the virtio-serial port
- * "lab.result", and powers off. What is timed, is timed with one CPU online: the
- * clock counts the instructions of all CPUs. The last line says how many lines
- * there were, so a report that was cut short is never taken for a whole one. Read
- * by lab/bench-iova.
+ * The whole user space of the benches. What is to be done stands on the kernel's
+ * command line: bench=iova has the kernel run the workloads of tests/iova_bench.c,
+ * bench=tool the base's dma_map_benchmark, and any other word that group of
+ * lab/dma-bench. The results go to the virtio-serial port "lab.result". What is
+ * timed in instructions, is timed with one CPU online: the clock counts those of all
+ * CPUs. The last line says how many lines there were, so a report that was cut short
+ * is never taken for a whole one. Read by lab/bench-report.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <unistd.h>
+#include <sys/wait.h>
 
-#define BENCH	"/sys/kernel/debug/iommu_dma_bench/iova"
-#define PORTS	"/sys/class/virtio-ports"
+#include "init.h"
+
+#define IOVA	"/sys/kernel/debug/iommu_dma_bench/iova"
+#define DMA	"/sys/kernel/debug/dma_bench"
 #define CPUS	"/sys/devices/system/cpu"
+#define DEVICES	"/sys/bus/pci/devices"
+#define TOOL	"/sys/bus/pci/drivers/dma_map_benchmark"
 
-static void end(const char *why)
-{
-	if (why)
-		fprintf(stderr, "bench-init: %s: %s\n", why, strerror(errno));
-	sync();
-	reboot(RB_POWER_OFF);
-	for (;;)
-		pause();
-}
+static FILE *port;
+static int lines;
 
 static int put(const char *path, const char *text)
 {
@@ -42,29 +35,10 @@ static int put(const char *path, const char *text)
 	return failed;
 }
 
-static FILE *open_port(void)
+static void must_put(const char *path, const char *text)
 {
-	DIR *dir = opendir(PORTS);
-	struct dirent *entry;
-	FILE *port = NULL;
-
-	while (dir && (entry = readdir(dir))) {
-		char path[512], name[64] = "";
-		FILE *file;
-
-		snprintf(path, sizeof(path), PORTS "/%s/name", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fscanf(file, "%63s", name) == 1 && !strcmp(name, "lab.result")) {
-			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-			port = fopen(path, "w");
-		}
-		fclose(file);
-	}
-	if (dir)
-		closedir(dir);
-	return port;
+	if (put(path, text))
+		end(path);
 }
 
 /* All CPUs but the first, which cannot be switched off everywhere. */
@@ -76,46 +50,164 @@ static void switch_cpus(const char *state)
 		snprintf(path, sizeof(path), CPUS "/cpu%d/online", cpu);
 		if (access(path, F_OK))
 			return;
-		if (put(path, state))
-			end(path);
+		must_put(path, state);
 	}
 }
 
-static void run(const char *group)
+static void send(const char *path)
 {
-	if (put(BENCH, group))
-		end(group);
+	FILE *file = fopen(path, "r");
+	char line[512];
+
+	if (!file)
+		end(path);
+	for (; fgets(line, sizeof(line), file); lines++)
+		fputs(line, port);
+	if (ferror(file))
+		end(path);
+	fclose(file);
+}
+
+static void bench_iova(void)
+{
+	switch_cpus("0");
+	must_put(IOVA, "quick");
+	must_put(IOVA, "fragmented");
+	must_put(IOVA, "memory");
+	switch_cpus("1");
+	must_put(IOVA, "storm");
+	send(IOVA);
+}
+
+/* The address of the device that is mapped for. */
+static void find_edu(char *address, size_t size)
+{
+	DIR *dir = opendir(DEVICES);
+	struct dirent *entry;
+
+	*address = '\0';
+	while (dir && (entry = readdir(dir))) {
+		char path[512];
+		unsigned int vendor = 0;
+		FILE *file;
+
+		snprintf(path, sizeof(path), DEVICES "/%s/vendor", entry->d_name);
+		file = fopen(path, "r");
+		if (file && fscanf(file, "%x", &vendor) == 1 && vendor == 0x1234)
+			snprintf(address, size, "%s", entry->d_name);
+		if (file)
+			fclose(file);
+	}
+	if (dir)
+		closedir(dir);
+	errno = ENODEV;
+	if (!*address)
+		end("edu");
+}
+
+/* One run of dma_map_benchmark: mode (0 single, 1 list), pages and bits of the mask. */
+static void tool(const char *mode, const char *pages, const char *bits)
+{
+	static const char *const modes[] = { "single", "list" };
+	char line[256];
+	int status = 0;
+	float us;
+	FILE *file;
+	pid_t pid = fork();
+
+	if (!pid) {
+		int fd = open("/out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+		dup2(fd, 1);
+		execl("/dma_map_benchmark", "dma_map_benchmark", "-m", mode, "-g", pages, "-b", bits, "-s", "1",
+		      "-d", "1", (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		end("dma_map_benchmark");
+	file = fopen("/out", "r");
+	while (file && fgets(line, sizeof(line), file)) {
+		const char *what = NULL;
+
+		if (sscanf(line, "average map latency(us):%f", &us) == 1)
+			what = "map";
+		else if (sscanf(line, "average unmap latency(us):%f", &us) == 1)
+			what = "unmap";
+		if (!what)
+			continue;
+		fprintf(port, "dma_map_benchmark; %s; %s bits; %s pages: %s,%.0f,ns\n", modes[*mode == '1'], bits,
+			pages, what, us * 1000);
+		lines++;
+	}
+	if (!file || fclose(file))
+		end("/out");
+}
+
+static void run_tool(const char *address)
+{
+	static const char *const pages[] = { "1", "4", "16", "64", "256", "1024" };
+	static const char *const bits[] = { "48", "32" };
+	char path[512];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/driver_override", address);
+	must_put(path, "dma_map_benchmark");
+	must_put(TOOL "/bind", address);
+	for (int b = 0; b < 2; b++)
+		for (int mode = 0; mode < 2; mode++)
+			for (int i = 0; i < 6; i++)
+				tool(mode ? "1" : "0", pages[i], bits[b]);
+	must_put(TOOL "/unbind", address);
+	must_put(path, "\n");
+}
+
+static void load(const char *module)
+{
+	int fd = open(module, O_RDONLY);
+
+	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0))
+		end(module);
+	close(fd);
+}
+
+static void bench_tool(void)
+{
+	char address[256];
+
+	find_edu(address, sizeof(address));
+	switch_cpus("0");
+	run_tool(address);
+}
+
+static void bench_group(const char *group)
+{
+	/* That one is about all of them */
+	if (strcmp(group, "storm"))
+		switch_cpus("0");
+	load("/dma_bench.ko");
+	must_put(DMA, group);
+	send(DMA);
 }
 
 int main(void)
 {
-	char line[512];
+	const char *bench = getenv("bench") ?: "";
 	struct utsname uts;
-	FILE *port, *file;
-	int lines = 0;
 
 	mount("none", "/dev", "devtmpfs", 0, NULL);
 	mount("none", "/sys", "sysfs", 0, NULL);
 	mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
-	port = open_port();
+	port = fdopen(open_port(), "w");
 	if (!port)
-		end("there is no result port");
-
-	switch_cpus("0");
-	run("quick");
-	run("fragmented");
-	run("memory");
-	switch_cpus("1");
-	run("storm");
-
+		end("the result port");
 	uname(&uts);
 	fprintf(port, "# release %s\n", uts.release);
-	file = fopen(BENCH, "r");
-	if (!file)
-		end(BENCH);
-	for (; fgets(line, sizeof(line), file); lines++)
-		fputs(line, port);
-	if (ferror(file) || fprintf(port, "# end %d\n", lines) < 0 || fclose(port))
+	if (!strcmp(bench, "iova"))
+		bench_iova();
+	else if (!strcmp(bench, "tool"))
+		bench_tool();
+	else
+		bench_group(bench);
+	if (fprintf(port, "# end %d\n", lines) < 0 || fclose(port))
 		end("the results could not be sent");
 	end(NULL);
 }

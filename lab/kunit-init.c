@@ -13,24 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "init.h"
+
 #define KUNIT	"/sys/kernel/debug/kunit"
-#define PORTS	"/sys/class/virtio-ports"
 
 static int port = -1;
-
-static void end(const char *why)
-{
-	if (why)
-		fprintf(stderr, "kunit-init: %s\n", why);
-	sync();
-	reboot(RB_POWER_OFF);
-	for (;;)
-		pause();
-}
 
 static void put(const char *data, size_t size)
 {
@@ -85,31 +75,6 @@ static void health(const char *name, const char *path, const char *key)
 	say("%s: %s\n", name, word);
 }
 
-static void open_port(void)
-{
-	DIR *dir = opendir(PORTS);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir))) {
-		char path[512], name[64] = "";
-		FILE *file;
-
-		snprintf(path, sizeof(path), PORTS "/%s/name", entry->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fscanf(file, "%63s", name) == 1 && !strcmp(name, "lab.result")) {
-			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-			port = open(path, O_WRONLY);
-		}
-		fclose(file);
-	}
-	if (dir)
-		closedir(dir);
-	if (port < 0)
-		end("there is no result port");
-}
-
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
@@ -130,7 +95,7 @@ int main(void)
 	mount("none", "/proc", "proc", 0, NULL);
 	mount("none", "/sys", "sysfs", 0, NULL);
 	mount("none", "/sys/kernel/debug", "debugfs", 0, NULL);
-	open_port();
+	port = open_port();
 
 	uname(&uts);
 	say("release: %s\n", uts.release);

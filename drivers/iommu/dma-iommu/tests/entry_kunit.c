@@ -12,7 +12,7 @@
 #include "mock.h"
 
 /* Whole granules, so that nobody wants to bounce them */
-#define SIZE (2 * PAGE_SIZE)
+#define SIZE MAX(SZ_8K, PAGE_SIZE)
 
 /**
  * struct mapping - What an entry point gave, or did not
