@@ -34,18 +34,19 @@
 #include "private.h"
 
 /* A backtrace the first time in a domain; a driver may go on like that for long */
-#define complain(space, fmt, ...)					\
-do {									\
-	if (!WARN(first_complaint(space), fmt, ##__VA_ARGS__))		\
-		pr_err_ratelimited(fmt, ##__VA_ARGS__);			\
-} while (0)
-
-static bool first_complaint(struct iommu_dma_space *space)
+static __printf(2, 3) void complain(struct iommu_dma_space *space,
+				    const char *fmt, ...)
 {
 	struct iommu_dma_cookie *cookie =
 		container_of(space, struct iommu_dma_cookie, space);
+	struct va_format text = { .fmt = fmt };
+	va_list args;
 
-	return !atomic_xchg(&cookie->complained, 1);
+	va_start(args, fmt);
+	text.va = &args;
+	if (!WARN(!atomic_xchg(&cookie->complained, 1), "%pV", &text))
+		pr_err_ratelimited("%pV", &text);
+	va_end(args);
 }
 
 /**
