@@ -23,16 +23,17 @@
 static bool match_pages(const struct iommu_domain *domain,
 			struct iommu_dma_request *request, phys_addr_t phys)
 {
+	size_t smallest = domain->iova_cookie->space.granule
+			  << IOMMU_DMA_CHUNK_ORDER;
 	unsigned long sizes = domain->pgsize_bitmap;
 	size_t page;
 
-	if (request->align)
+	if (request->size < smallest || request->align)
 		return false;
 
 	for (; sizes; sizes &= ~page) {
 		page = BIT(__fls(sizes));
-		if (page >> IOMMU_DMA_CHUNK_ORDER <
-		    BIT(__ffs(domain->pgsize_bitmap)))
+		if (page < smallest)
 			break;
 		if (request->size < page ||
 		    request->size - page < (-phys & (page - 1)))
@@ -52,11 +53,14 @@ static int find_iova(struct iommu_domain *domain,
 	int ret = iommu_dma_space_alloc(&cookie->space, request, iova);
 	struct iommu_dma_flush *flush;
 
-	if (likely(ret != -ENOSPC))
+	if (likely(ret != -ENOSPC) || request->at_once)
 		return ret;
 	flush = iommu_dma_lazy_flush(&cookie->lazy);
-	if (!flush || !iommu_dma_flush_drain(flush))
+	if (!flush)
 		return ret;
+
+	/* Where nothing waits any more, it has just been released */
+	iommu_dma_flush_drain(flush);
 	return iommu_dma_space_alloc_any(&cookie->space, request, iova);
 }
 
@@ -78,8 +82,11 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 
 	if (match_pages(domain, request, phys)) {
-		int ret = iommu_dma_space_alloc_any(space, request, iova);
+		int ret;
 
+		request->at_once = true;
+		ret = iommu_dma_space_alloc_any(space, request, iova);
+		request->at_once = false;
 		/* Small pages are better than none */
 		if (ret != -ENOSPC)
 			return ret;
@@ -193,8 +200,8 @@ static bool undo_buffer(struct iommu_domain *domain,
 			dma_addr_t iova, size_t size)
 {
 	struct iommu_dma_transfer undo = without_copy(transfer);
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 
 	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &undo);
 	iommu_dma_retire_buffer(&retire, iova, size);
@@ -320,9 +327,9 @@ static int roll_back(struct iommu_domain *domain,
 		     const struct iommu_dma_plan *plan, dma_addr_t start,
 		     size_t mapped)
 {
-	struct iommu_dma_retire retire;
+	struct iommu_dma_retire retire __uninitialized;
 	struct iommu_dma_walk walk;
-	struct iommu_dma_run run;
+	struct iommu_dma_run run __uninitialized;
 
 	iommu_dma_retire_begin(&retire, domain, false);
 	iommu_dma_walk_start(&walk, plan);
@@ -342,14 +349,15 @@ static int map_runs(struct iommu_domain *domain,
 		    const struct iommu_dma_plan *plan, dma_addr_t start,
 		    int prot, gfp_t gfp)
 {
+	struct iommu_dma_run run __uninitialized;
 	struct iommu_dma_walk walk;
-	struct iommu_dma_run run;
 	int ret;
 
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run)) {
-		ret = iommu_map_nosync(domain, start + run.offset, run.phys,
-				       run.size, prot_of(prot, run.mmio), gfp);
+		ret = iommu_map_vec_nosync(domain, start + run.offset, run.vec,
+					   run.nr, prot_of(prot, run.mmio),
+					   gfp);
 		if (ret)
 			return roll_back(domain, plan, start, run.offset) ?:
 									    ret;
@@ -368,8 +376,8 @@ static int roll_back_entries(struct iommu_domain *domain,
 			     dma_addr_t start, unsigned int count, int ret)
 {
 	struct iommu_dma_transfer undo = without_copy(transfer);
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 	struct iommu_dma_entry entry;
 	struct iommu_dma_walk walk;
 

@@ -230,7 +230,7 @@ static int alloc_any(struct iommu_dma_space *space,
 	ret = iommu_dma_zone_alloc(zone, &want, &granule);
 	if (ret == -ENOSPC && other)
 		ret = iommu_dma_zone_alloc(other, &want, &granule);
-	if (ret)
+	if (ret && !request->at_once)
 		ret = alloc_scarce(zone, other, &want, &granule);
 	if (ret)
 		return ret;

@@ -47,6 +47,7 @@ struct iommu_dma_space {
  * @limit: highest address that the device can use, inclusive
  * @prefer_32bit: stay below 4 GiB while room is found there at once: a chunk with
  *		  plenty of it, or a region. Also what is best for a @limit below
+ * @at_once: refuse rather than search: there is another request to try
  */
 struct iommu_dma_request {
 	size_t size;
@@ -54,6 +55,7 @@ struct iommu_dma_request {
 	size_t offset;
 	dma_addr_t limit;
 	bool prefer_32bit;
+	bool at_once;
 };
 
 int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,

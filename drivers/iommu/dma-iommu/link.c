@@ -66,9 +66,11 @@ static bool find_range(struct iommu_domain *domain,
 	if (!request->align && (!phys || request->size <= chunk) &&
 	    request->size <= BIT(BITS_PER_LONG - 1)) {
 		request->align = roundup_pow_of_two(request->size);
+		request->at_once = true;
 		if (!iommu_dma_commit_room(domain, request, phys, iova))
 			return true;
 		request->align = 0;
+		request->at_once = false;
 	}
 	return !iommu_dma_commit_room(domain, request, phys, iova);
 }
@@ -318,8 +320,8 @@ void dma_iova_unlink(struct device *dev, struct dma_iova_state *state,
 		     unsigned long attrs)
 {
 	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 
 	if (WARN_ON_ONCE(!part_ok(dev, state, offset, size)))
 		return;
@@ -352,8 +354,8 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 		      unsigned long attrs)
 {
 	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 
 	if (WARN_ON_ONCE(mapped_len > dma_iova_size(state)))
 		mapped_len = dma_iova_size(state);

@@ -60,6 +60,7 @@ struct iommu_dma_shape {
  *	   the range starts @offset above a multiple of this many bytes. A power of
  *	   two and at least the granule
  * @offset: bytes, a multiple of the granule, less than @align
+ * @plain: all entries are memory and follow each other without a hole
  */
 struct iommu_dma_plan {
 	struct iommu_dma_shape shape;
@@ -68,20 +69,26 @@ struct iommu_dma_plan {
 	size_t size;
 	size_t align;
 	size_t offset;
+	bool plain;
 };
 
+/* A trade of the stack for calls into the IOMMU driver */
+#define IOMMU_DMA_PIECES_OF_RUN 32
+
 /**
- * struct iommu_dma_run - A stretch that is contiguous in IOVA and in memory
+ * struct iommu_dma_run - A stretch of IOVA without a hole, and the memory in it
  * @offset: bytes from the start of the plan's range, granule aligned
- * @phys: physical address, granule aligned
  * @size: bytes, a multiple of the granule
+ * @nr: pieces of memory
  * @mmio: it is another device's memory
+ * @vec: the pieces, one behind the other, in granules
  */
 struct iommu_dma_run {
 	size_t offset;
-	phys_addr_t phys;
 	size_t size;
+	unsigned int nr;
 	bool mmio;
+	struct phys_vec vec[IOMMU_DMA_PIECES_OF_RUN];
 };
 
 /**
@@ -100,12 +107,13 @@ struct iommu_dma_entry {
  * struct iommu_dma_walk - Where a walk over a plan stands
  * @sg: next entry
  * @left: entries from @sg on
- * @end: end of what is laid out already, as place() counts
+ * @end: end of what is laid out already, counted from a multiple of the plan's
+ *	 alignment on
  */
 struct iommu_dma_walk {
 	struct scatterlist *sg;
 	int left;
-	size_t end;
+	u64 end;
 };
 
 /**

@@ -52,8 +52,8 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	struct iommu_dma_split in_place = { .middle = size };
 	struct iommu_dma_space *space;
 	size_t granules;
+	int bounce = 0, ret;
 	dma_addr_t iova;
-	int bounce, ret;
 
 	if (!domain)
 		return DMA_MAPPING_ERROR;
@@ -62,7 +62,8 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	space = &domain->iova_cookie->space;
 	if (!iommu_dma_granules(space, phys, size, &granules))
 		return DMA_MAPPING_ERROR;
-	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
+	if (!iommu_dma_dev_plain(dev))
+		bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
 	if (bounce < 0)
 		return DMA_MAPPING_ERROR;
 
@@ -93,8 +94,8 @@ static void unmap_with_care(struct iommu_domain *domain,
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	bool sync = iommu_dma_need_cache_sync(transfer->dev, transfer->attrs);
 	struct iommu_dma_split in_place = { .middle = size };
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 	phys_addr_t phys = 0;
 	bool bounce, gone;
 
@@ -425,7 +426,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	};
 	struct iommu_dma_p2p p2p = { .dev = dev };
 	struct list_traits traits = {};
-	struct iommu_dma_plan plan;
+	struct iommu_dma_plan plan __uninitialized;
 	dma_addr_t iova;
 	int ret;
 
@@ -469,7 +470,7 @@ static void unmap_in_place(struct device *dev, struct iommu_domain *domain,
 {
 	size_t granule = domain->iova_cookie->space.granule;
 	struct iommu_dma_extent extent;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_retire retire __uninitialized;
 	dma_addr_t start, end;
 
 	/* It may be that all of it was reached past the IOMMU */
@@ -491,8 +492,8 @@ static void unmap_bounced(struct iommu_domain *domain,
 {
 	size_t granule = domain->iova_cookie->space.granule;
 	struct iommu_dma_mapped_walk walk;
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 	dma_addr_t start, end, iova;
 	struct scatterlist *sg;
 	bool any = false;

@@ -22,8 +22,20 @@
 static struct iommu_dma_shape shape;
 static struct scatterlist list[ENTRIES + 1];
 static enum iommu_dma_sg_kind kinds[ENTRIES];
-static struct iommu_dma_run runs[ENTRIES];
-static unsigned int run_count;
+
+/**
+ * struct piece - Memory that is contiguous in IOVA
+ * @offset: bytes from the start of the plan's range
+ * @vec: the memory
+ * @mmio: it is another device's
+ */
+static struct piece {
+	size_t offset;
+	struct phys_vec vec;
+	bool mmio;
+} pieces[ENTRIES];
+
+static unsigned int piece_count;
 
 /* What is reached past the IOMMU has a bus address that says where it is, and is odd */
 static dma_addr_t bus_address(const struct scatterlist *sg)
@@ -80,6 +92,7 @@ static void pick_list(struct source *source, unsigned int count)
 			next &= ~(phys_addr_t)(shape.granule - 1);
 		list[i] = (struct scatterlist){
 			.phys = next,
+			.offset = next & (SZ_64K - 1),
 			.length = pick(source, 1 + (1U << pick(source, 20))),
 			.dma_length = 123,
 			.dma_address = 456,
@@ -94,13 +107,16 @@ static void pick_list(struct source *source, unsigned int count)
 /* Where the memory is that a device finds at @offset of the range */
 static phys_addr_t lookup(size_t offset, size_t *left, bool *mmio)
 {
-	for (unsigned int i = 0; i < run_count; i++)
-		if (offset >= runs[i].offset &&
-		    offset - runs[i].offset < runs[i].size) {
-			*mmio = runs[i].mmio;
-			*left = runs[i].offset + runs[i].size - offset;
-			return runs[i].phys + (offset - runs[i].offset);
+	for (unsigned int i = 0; i < piece_count; i++) {
+		const struct piece *piece = &pieces[i];
+
+		if (offset >= piece->offset &&
+		    offset - piece->offset < piece->vec.len) {
+			*mmio = piece->mmio;
+			*left = piece->offset + piece->vec.len - offset;
+			return piece->vec.paddr + (offset - piece->offset);
 		}
+	}
 	shim_die("nothing is mapped at %zx", offset);
 }
 
@@ -124,20 +140,36 @@ static void check_entry(const struct scatterlist *sg, dma_addr_t iova,
 	}
 }
 
+static void check_piece(size_t offset, const struct phys_vec *vec)
+{
+	if (piece_count == ENTRIES || !vec->len ||
+	    (offset | vec->paddr | vec->len) & (shape.granule - 1))
+		shim_die("a piece is not what it should be");
+}
+
 static void check_runs(const struct iommu_dma_plan *plan)
 {
 	struct iommu_dma_walk walk;
 	struct iommu_dma_run run;
 	size_t end = 0;
 
-	run_count = 0;
+	piece_count = 0;
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run)) {
-		if (run_count == ENTRIES || run.offset < end || !run.size ||
-		    (run.offset | run.phys | run.size) & (shape.granule - 1))
+		if (run.offset < end || run.nr > IOMMU_DMA_PIECES_OF_RUN)
 			shim_die("a run is not what it should be");
-		end = run.offset + run.size;
-		runs[run_count++] = run;
+		end = run.offset;
+		for (unsigned int i = 0; i < run.nr; i++) {
+			check_piece(end, &run.vec[i]);
+			pieces[piece_count++] = (struct piece){
+				.offset = end,
+				.vec = run.vec[i],
+				.mmio = run.mmio,
+			};
+			end += run.vec[i].len;
+		}
+		if (end != run.offset + run.size)
+			shim_die("a run has other pieces than it says");
 	}
 	if (end != plan->size)
 		shim_die("the runs end at %zx, not at %zx", end, plan->size);
@@ -247,8 +279,8 @@ static void check_extents(unsigned int count, dma_addr_t iova)
 		lookup(extent.iova - iova + extent.size - 1, &there, &mmio);
 		sum += extent.size;
 	}
-	for (unsigned int i = 0; i < run_count; i++)
-		sum -= runs[i].size;
+	for (unsigned int i = 0; i < piece_count; i++)
+		sum -= pieces[i].vec.len;
 	if (sum)
 		shim_die("%zx bytes more are unmapped than were mapped", sum);
 	for (unsigned int i = 0; i < count; i++)

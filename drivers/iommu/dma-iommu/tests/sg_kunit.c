@@ -249,39 +249,55 @@ static u64 model_translate(const struct model *model, u64 offset)
 
 /* The checks. None of them asserts, so that the caller's tables are freed. */
 
+/* A piece of memory, @len bytes at @phys, is mapped at @offset: note it */
+static bool note_piece(struct kunit *test, struct model *model, size_t offset,
+		       const struct phys_vec *piece)
+{
+	u64 granule = model->shape.granule;
+	u64 first = div64_u64(offset, granule);
+	u64 count = div64_u64(piece->len, granule);
+
+	if (!count || first * granule != offset ||
+	    count * granule != piece->len ||
+	    !IS_ALIGNED((u64)piece->paddr, granule) ||
+	    count > model->granules || first > model->granules - count) {
+		KUNIT_FAIL(test, "bad piece %#zx + %#zx -> %pa", offset,
+			   piece->len, &piece->paddr);
+		return false;
+	}
+	for (u64 i = 0; i < count; i++)
+		model->found[first + i] = piece->paddr + i * granule;
+	return true;
+}
+
 /* The runs are the table: nothing more, nothing less, nothing twice */
 static void check_runs(struct kunit *test, struct model *model,
 		       const struct iommu_dma_plan *plan)
 {
-	u64 granule = model->shape.granule;
-	struct iommu_dma_run run, prev = {};
+	phys_addr_t next_phys = 0;
 	struct iommu_dma_walk walk;
+	struct iommu_dma_run run;
+	size_t end = 0;
 	u64 i;
 
 	memset64(model->found, HOLE, model->granules);
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run)) {
-		u64 first = div64_u64(run.offset, granule);
-		u64 count = div64_u64(run.size, granule);
+		KUNIT_EXPECT_GE(test, run.offset, end);
+		for (unsigned int p = 0; p < run.nr; p++) {
+			size_t offset = p ? end : run.offset;
 
-		if (!count || first * granule != run.offset ||
-		    count * granule != run.size ||
-		    !IS_ALIGNED((u64)run.phys, granule) ||
-		    run.offset < prev.offset + prev.size ||
-		    count > model->granules ||
-		    first > model->granules - count) {
-			KUNIT_FAIL(test, "bad run %#zx + %#zx -> %pa",
-				   run.offset, run.size, &run.phys);
-			return;
+			if (end && offset == end &&
+			    run.vec[p].paddr == next_phys)
+				KUNIT_FAIL(test,
+					   "piece at %#zx should belong to the last",
+					   offset);
+			if (!note_piece(test, model, offset, &run.vec[p]))
+				return;
+			end = offset + run.vec[p].len;
+			next_phys = run.vec[p].paddr + run.vec[p].len;
 		}
-		if (prev.size && prev.offset + prev.size == run.offset &&
-		    prev.phys + prev.size == run.phys)
-			KUNIT_FAIL(test,
-				   "run at %#zx should belong to the last",
-				   run.offset);
-		for (i = 0; i < count; i++)
-			model->found[first + i] = run.phys + i * granule;
-		prev = run;
+		KUNIT_EXPECT_EQ(test, end, run.offset + run.size);
 	}
 	KUNIT_EXPECT_FALSE(test, iommu_dma_walk_next(&walk, plan, &run));
 
@@ -495,7 +511,7 @@ struct plan_case {
 	int n;
 	u64 size;
 	u64 align;
-	int runs;
+	int pieces;
 	struct segment segments[MAX_ENTRIES];
 	int segs;
 	bool needs_64bit;
@@ -518,86 +534,86 @@ static const struct plan_case plan_cases[] = {
 		.name = "one page",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }),
-		.size = SZ_4K, .align = SZ_4K, .runs = 1,
+		.size = SZ_4K, .align = SZ_4K, .pieces = 1,
 		SEGMENTS({ 0, SZ_4K }),
 	}, {
 		.name = "physical address 0",
 		.shape = { SZ_4K, U32_MAX, SZ_64K },
 		ENTRIES({ 0, SZ_4K }, { SZ_4K, SZ_4K }),
-		.size = SZ_8K, .align = SZ_8K, .runs = 1,
+		.size = SZ_8K, .align = SZ_8K, .pieces = 1,
 		SEGMENTS({ 0, SZ_8K }),
 	}, {
 		.name = "S1: offset 5000 in a page, granule 4K",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000 + 5000, SZ_4K, 1 }),
-		.size = SZ_8K, .align = SZ_8K, .runs = 1,
+		.size = SZ_8K, .align = SZ_8K, .pieces = 1,
 		SEGMENTS({ 5000 - SZ_4K, SZ_4K }),
 	}, {
 		.name = "S1: offset 5000 in a page, granule 16K",
 		.shape = { SZ_16K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000 + 5000, SZ_4K, 1 }),
-		.size = SZ_16K, .align = SZ_16K, .runs = 1,
+		.size = SZ_16K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 5000, SZ_4K }),
 	}, {
 		.name = "an offset of many pages",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80123456, 0xbab, 0x123 }, { 0x90000fff, 2, 7 }),
-		.size = 4 * SZ_4K, .align = SZ_16K, .runs = 2,
+		.size = 4 * SZ_4K, .align = SZ_16K, .pieces = 2,
 		SEGMENTS({ 0x456, 0xbab }, { 0x2fff, 2 }),
 	}, {
 		.name = "S3: contiguous in memory",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_8K }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 1,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, 3 * SZ_4K }),
 	}, {
 		.name = "S3: scattered pages become one segment",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x70000000, SZ_4K },
 			{ 0x60000000, SZ_4K }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 3,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 3,
 		SEGMENTS({ 0, 3 * SZ_4K }),
 	}, {
 		.name = "S3: head and tail inside a granule",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000e00, 0x200 }, { 0x70000000, SZ_4K },
 			{ 0x60000000, 0x100 }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 3,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 3,
 		SEGMENTS({ 0xe00, 0x1300 }),
 	}, {
 		.name = "S3: no segment across a gap in the data",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K - 1 }, { 0x80001000, SZ_4K },
 			{ 0x80002001, SZ_4K - 1 }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 1,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, SZ_4K - 1 }, { SZ_4K, SZ_4K },
 			 { SZ_8K + 1, SZ_4K - 1 }),
 	}, {
 		.name = "S3: two halves of one granule",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_2K }, { 0x80000800, SZ_2K }),
-		.size = SZ_8K, .align = SZ_8K, .runs = 2,
+		.size = SZ_8K, .align = SZ_8K, .pieces = 2,
 		SEGMENTS({ 0, SZ_2K }, { SZ_4K + SZ_2K, SZ_2K }),
 	}, {
 		.name = "S3: as much as max_seg, exactly",
 		.shape = { SZ_4K, ULONG_MAX, SZ_8K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_4K },
 			{ 0x80002000, SZ_4K }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 1,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, SZ_8K }, { SZ_8K, SZ_4K }),
 	}, {
 		.name = "S3: one byte more than max_seg",
 		.shape = { SZ_4K, ULONG_MAX, SZ_8K - 1 },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_4K },
 			{ 0x80002000, SZ_4K - 1 }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 1,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, SZ_4K }, { SZ_4K, SZ_8K - 1 }),
 	}, {
 		.name = "S3: an entry longer than max_seg",
 		.shape = { SZ_4K, ULONG_MAX, SZ_4K },
 		ENTRIES({ 0x80000000, SZ_16K }, { 0x80004000, SZ_2K },
 			{ 0x90000800, SZ_2K }),
-		.size = SZ_16K + SZ_8K, .align = SZ_32K, .runs = 2,
+		.size = SZ_16K + SZ_8K, .align = SZ_32K, .pieces = 2,
 		SEGMENTS({ 0, SZ_16K }, { SZ_16K, SZ_2K },
 			 { SZ_16K + SZ_4K + SZ_2K, SZ_2K }),
 	}, {
@@ -605,7 +621,7 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_4K, ULONG_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), SZ_1G }, { GIB(5), SZ_1G }, { GIB(6), SZ_1G },
 			{ GIB(7), SZ_1G }, { GIB(8), SZ_1G }),
-		.size = GIB(5), .align = GIB(8), .runs = 1,
+		.size = GIB(5), .align = GIB(8), .pieces = 1,
 		SEGMENTS({ 0, GIB(3) }, { GIB(3), GIB(2) }),
 		.needs_64bit = true,
 	}, {
@@ -613,56 +629,56 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_64K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), SZ_1G }, { GIB(5), SZ_1G }, { GIB(6), SZ_1G },
 			{ GIB(7), SZ_1G }, { GIB(8), SZ_1G }),
-		.size = GIB(5), .align = GIB(4), .runs = 1,
+		.size = GIB(5), .align = GIB(4), .pieces = 1,
 		SEGMENTS({ 0, GIB(3) }, { GIB(3), GIB(1) }, { GIB(4), GIB(1) }),
 		.needs_64bit = true,
 	}, {
 		.name = "S5: a pad after 4 GiB - 4K",
 		.shape = { SZ_4K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), U32_MAX - SZ_4K + 1 }, { 0x80000000, SZ_8K }),
-		.size = GIB(4) + SZ_8K, .align = GIB(4), .runs = 2,
+		.size = GIB(4) + SZ_8K, .align = GIB(4), .pieces = 2,
 		SEGMENTS({ 0, GIB(4) - SZ_4K }, { GIB(4), SZ_8K }),
 		.needs_64bit = true,
 	}, {
 		.name = "S5: 4 GiB - 4K and what fills it up",
 		.shape = { SZ_4K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), U32_MAX - SZ_4K + 1 }, { 0x80000000, SZ_4K }),
-		.size = GIB(4), .align = GIB(4), .runs = 2,
+		.size = GIB(4), .align = GIB(4), .pieces = 2,
 		SEGMENTS({ 0, GIB(4) - SZ_4K }, { GIB(4) - SZ_4K, SZ_4K }),
 		.needs_64bit = true,
 	}, {
 		.name = "the longest entry, not aligned",
 		.shape = { SZ_4K, ULONG_MAX, UINT_MAX },
 		ENTRIES({ GIB(4) + 1, UINT_MAX }, { 0x80000fff, 2 }),
-		.size = GIB(4) + SZ_8K, .align = GIB(8), .runs = 2,
+		.size = GIB(4) + SZ_8K, .align = GIB(8), .pieces = 2,
 		SEGMENTS({ 1, UINT_MAX }, { GIB(4) + SZ_4K - 1, 2 }),
 		.needs_64bit = true,
 	}, {
 		.name = "boundary: a pad, and a hole",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, 0xf000 }, { 0x8000f000, SZ_8K }),
-		.size = SZ_64K + SZ_8K, .align = SZ_64K, .runs = 2,
+		.size = SZ_64K + SZ_8K, .align = SZ_64K, .pieces = 2,
 		SEGMENTS({ 0, 0xf000 }, { SZ_64K, SZ_8K }),
 	}, {
 		.name = "boundary: three granules in the middle",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, 0x3000 }, { 0x90000000, 0xe000 },
 			{ 0xa0000000, SZ_8K }),
-		.size = SZ_128K, .align = SZ_64K, .runs = 3,
+		.size = SZ_128K, .align = SZ_64K, .pieces = 3,
 		SEGMENTS({ 0, 0x3000 }, { SZ_64K, SZ_64K }),
 	}, {
 		.name = "boundary: reached, not crossed",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_32K }, { 0x80008000, SZ_32K },
 			{ 0x80010000, SZ_4K }),
-		.size = SZ_64K + SZ_4K, .align = SZ_64K, .runs = 1,
+		.size = SZ_64K + SZ_4K, .align = SZ_64K, .pieces = 1,
 		SEGMENTS({ 0, SZ_64K }, { SZ_64K, SZ_4K }),
 	}, {
 		.name = "boundary: data that ends with the block",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, 0xe000 }, { 0x90000ffe, SZ_4K + 2 },
 			{ 0xa0000000, SZ_4K }),
-		.size = SZ_64K + SZ_4K, .align = SZ_64K, .runs = 3,
+		.size = SZ_64K + SZ_4K, .align = SZ_64K, .pieces = 3,
 		SEGMENTS({ 0, 0xe000 }, { 0xeffe, SZ_4K + 2 },
 			 { SZ_64K, SZ_4K }),
 	}, {
@@ -670,27 +686,27 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, 0xe000 }, { 0x90000ffe, SZ_4K + 3 },
 			{ 0xa0000000, SZ_4K }),
-		.size = SZ_64K + SZ_16K, .align = SZ_64K, .runs = 3,
+		.size = SZ_64K + SZ_16K, .align = SZ_64K, .pieces = 3,
 		SEGMENTS({ 0, 0xe000 }, { SZ_64K + 0xffe, SZ_4K + 3 },
 			 { SZ_64K + 0x3000, SZ_4K }),
 	}, {
 		.name = "boundary: an entry of one block",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_64K }),
-		.size = SZ_128K, .align = SZ_64K, .runs = 2,
+		.size = SZ_128K, .align = SZ_64K, .pieces = 2,
 		SEGMENTS({ 0, SZ_4K }, { SZ_64K, SZ_64K }),
 	}, {
 		.name = "boundary: an entry of one block, not aligned",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x90000001, SZ_64K }),
-		.size = SZ_64K + SZ_8K, .align = SZ_64K, .runs = 2,
+		.size = SZ_64K + SZ_8K, .align = SZ_64K, .pieces = 2,
 		SEGMENTS({ 0, SZ_4K }, { SZ_4K + 1, SZ_64K }),
 	}, {
 		.name = "boundary: an entry larger than a block",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_128K },
 			{ 0x80021000, SZ_4K }),
-		.size = SZ_128K + SZ_8K, .align = SZ_64K, .runs = 1,
+		.size = SZ_128K + SZ_8K, .align = SZ_64K, .pieces = 1,
 		SEGMENTS({ 0, SZ_4K }, { SZ_4K, SZ_128K },
 			 { SZ_128K + SZ_4K, SZ_4K }),
 	}, {
@@ -698,14 +714,14 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_16K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_64K + SZ_32K },
 			{ 0x80018000, SZ_32K + 1 }),
-		.size = SZ_128K + SZ_32K + SZ_16K, .align = SZ_64K, .runs = 2,
+		.size = SZ_128K + SZ_32K + SZ_16K, .align = SZ_64K, .pieces = 2,
 		SEGMENTS({ 0, SZ_64K + SZ_32K }, { SZ_128K, SZ_32K + 1 }),
 	}, {
 		.name = "boundary: one granule",
 		.shape = { SZ_4K, SZ_4K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_2K },
 			{ 0x80001800, SZ_2K }, { 0x80002800, SZ_4K }),
-		.size = 5 * SZ_4K, .align = SZ_4K, .runs = 2,
+		.size = 5 * SZ_4K, .align = SZ_4K, .pieces = 2,
 		SEGMENTS({ 0, SZ_4K }, { SZ_4K, SZ_2K },
 			 { SZ_8K + SZ_2K, SZ_2K },
 			 { 3 * SZ_4K + SZ_2K, SZ_4K }),
@@ -714,7 +730,7 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_4K, SZ_2K - 1, SZ_1M },
 		ENTRIES({ 0x80000800, SZ_2K }, { 0x90000000, SZ_2K },
 			{ 0xa0000700, 0x200 }, { 0xb0000900, 0x100 }),
-		.size = 4 * SZ_4K, .align = SZ_4K, .runs = 4,
+		.size = 4 * SZ_4K, .align = SZ_4K, .pieces = 4,
 		SEGMENTS({ SZ_2K, SZ_2K }, { SZ_4K, SZ_2K },
 			 { SZ_8K + 0x700, 0x200 }, { 0x3900, 0x100 }),
 	}, {
@@ -722,13 +738,13 @@ static const struct plan_case plan_cases[] = {
 		.shape = { SZ_4K, 0, SZ_1M },
 		ENTRIES({ 0x80000000, 1 }, { 0x90000fff, 1 },
 			{ 0xa0000000, 1 }),
-		.size = 3 * SZ_4K, .align = SZ_4K, .runs = 3,
+		.size = 3 * SZ_4K, .align = SZ_4K, .pieces = 3,
 		SEGMENTS({ 0, 1 }, { SZ_8K - 1, 1 }, { SZ_8K, 1 }),
 	}, {
 		.name = "boundary: larger than the list",
 		.shape = { SZ_4K, SZ_1M - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_8K }, { 0x90000000, SZ_4K }),
-		.size = 3 * SZ_4K, .align = SZ_16K, .runs = 2,
+		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 2,
 		SEGMENTS({ 0, 3 * SZ_4K }),
 	}, {
 		.name = "entries without bytes",
@@ -736,14 +752,14 @@ static const struct plan_case plan_cases[] = {
 		ENTRIES({ 0x80000fff, 0 }, { 0x80000000, SZ_4K },
 			{ 0x70000123, 0 }, { 0x80001000, SZ_4K },
 			{ 0, 0 }, { 0, 0 }),
-		.size = SZ_8K, .align = SZ_8K, .runs = 1,
+		.size = SZ_8K, .align = SZ_8K, .pieces = 1,
 		SEGMENTS({ 0, SZ_8K }),
 	}, {
 		.name = "an entry without bytes at a boundary",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_1M },
 		ENTRIES({ 0x80000000, SZ_64K }, { 0x80010000, 0 },
 			{ 0x90000000, 0x100 }),
-		.size = SZ_64K + SZ_4K, .align = SZ_64K, .runs = 2,
+		.size = SZ_64K + SZ_4K, .align = SZ_64K, .pieces = 2,
 		SEGMENTS({ 0, SZ_64K }, { SZ_64K, 0x100 }),
 	},
 };
@@ -752,21 +768,21 @@ static const struct plan_case plan_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(plan, plan_cases, name);
 
-static int count_runs(const struct iommu_dma_plan *plan)
+static int count_pieces(const struct iommu_dma_plan *plan)
 {
 	struct iommu_dma_walk walk;
 	struct iommu_dma_run run;
-	int runs = 0;
+	int pieces = 0;
 
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run))
-		runs++;
-	return runs;
+		pieces += run.nr;
+	return pieces;
 }
 
 /*
  * Test that a list made by hand gets the size, the alignment, the number of
- * runs and exactly the segments that are written beside it [S1]. Guards against what
+ * pieces and exactly the segments that are written beside it [S1]. Guards against what
  * 809eac54cdd6 [S3] brought, and ab2cbeb0ed30 [S4] and 1c8f6308e557 [S5] mended.
  */
 static void test_case_by_hand(struct kunit *test)
@@ -787,7 +803,7 @@ static void test_case_by_hand(struct kunit *test)
 		goto out;
 	KUNIT_EXPECT_EQ(test, plan.size, c->size);
 	KUNIT_EXPECT_EQ(test, plan.align, c->align);
-	KUNIT_EXPECT_EQ(test, count_runs(&plan), c->runs);
+	KUNIT_EXPECT_EQ(test, count_pieces(&plan), c->pieces);
 
 	segs = iommu_dma_plan_write(&plan, BASE);
 	KUNIT_EXPECT_EQ(test, segs, c->segs);

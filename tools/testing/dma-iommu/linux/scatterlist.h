@@ -3,6 +3,7 @@
 #ifndef __SHIM_SCATTERLIST_H
 #define __SHIM_SCATTERLIST_H
 
+#include <linux/mm.h>
 #include <linux/types.h>
 
 #define CONFIG_NEED_SG_DMA_FLAGS
@@ -10,6 +11,7 @@
 /**
  * struct scatterlist - A stretch of memory, and where a segment of it is mapped
  * @phys: where the memory is
+ * @offset: where in its page, or in a larger one
  * @length: bytes of memory
  * @dma_length: bytes of the segment
  * @dma_address: where the segment is
@@ -17,6 +19,7 @@
  */
 struct scatterlist {
 	phys_addr_t phys;
+	unsigned int offset;
 	unsigned int length;
 	unsigned int dma_length;
 	dma_addr_t dma_address;

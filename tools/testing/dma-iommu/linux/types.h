@@ -7,6 +7,16 @@
 typedef u64 dma_addr_t;
 
 /**
+ * struct phys_vec - A stretch of memory
+ * @paddr: where it is
+ * @len: bytes
+ */
+struct phys_vec {
+	phys_addr_t paddr;
+	size_t len;
+};
+
+/**
  * struct rcu_head - What waits for a grace period
  * @next: began to wait later
  * @epoch: which sections it waits for: those that began before
