@@ -25,10 +25,12 @@
  * needs is worked out when it changes, not per call.
  *
  * Lock order: the mutex of an IOMMU group (set-up, MSI, a deferred attachment),
- * iommu_dma_msi::lock, the lock of the tree of reservations. The locks of the
- * IOMMU driver and of the IOVA space are taken inside these, one after the other;
- * mapping and unmapping take no other and work in any context, but for the first
- * mapping of a kdump kernel, which has to attach the device and may sleep.
+ * iommu_dma_msi::lock, the lock of the tree of reservations; or the mutex of a group,
+ * then that of all lazy domains. The locks of the IOMMU driver, of swiotlb and of the
+ * IOVA space are taken inside these, one after the other; that of the space inside
+ * iommu_dma_queue::lock, too. Mapping and unmapping take no other and work in any
+ * context, but for the first mapping of a kdump kernel, which has to attach the device
+ * and may sleep.
  */
 
 #include <kunit/visibility.h>
@@ -187,6 +189,9 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 
 	if (domain->cookie_type != IOMMU_COOKIE_DMA_IOVA)
 		return -EINVAL;
+	/* It is attached, whether or not it can be set up */
+	if (iommu_dma_dev_untrusted(dev))
+		iommu_dma_flush_forbid(domain);
 	if (map && (dma_range_map_min(map) > geometry->aperture_end ||
 		    dma_range_map_max(map) < geometry->aperture_start))
 		return -EFAULT;
@@ -197,8 +202,6 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 
 	/* Strict mode is always there, and always safe */
 	iommu_dma_flush_setup(domain, dev);
-	if (iommu_dma_dev_untrusted(dev))
-		iommu_dma_flush_forbid(domain);
 	if (domain->type == IOMMU_DOMAIN_DMA_FQ && iommu_dma_init_fq(domain))
 		domain->type = IOMMU_DOMAIN_DMA;
 
@@ -264,55 +267,6 @@ struct iommu_domain *iommu_dma_enter(struct device *dev)
 	    iommu_deferred_attach(dev, domain))
 		return NULL;
 	return domain;
-}
-
-/**
- * iommu_dma_prot() - Translate what the DMA API asks to what the IOMMU API asks
- * @dev: the device
- * @dir: direction of the transfers
- * @attrs: DMA attributes
- *
- * Context: Any context.
- * Return: The IOMMU_* protection bits.
- */
-int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
-		   unsigned long attrs)
-{
-	int prot = 0;
-
-	if (attrs & DMA_ATTR_MMIO)
-		prot |= IOMMU_MMIO;
-	else if (iommu_dma_dev_coherent(dev))
-		prot |= IOMMU_CACHE;
-
-	if (attrs & DMA_ATTR_PRIVILEGED)
-		prot |= IOMMU_PRIV;
-	if (dir == DMA_TO_DEVICE || dir == DMA_BIDIRECTIONAL)
-		prot |= IOMMU_READ;
-	if (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL)
-		prot |= IOMMU_WRITE;
-	return prot;
-}
-
-/**
- * iommu_dma_device_request() - The limits that a device sets to its IOVAs
- * @dev: the device
- * @dma_mask: its streaming or its coherent mask
- *
- * Context: Any context.
- * Return: A request without size and alignment.
- */
-struct iommu_dma_request iommu_dma_device_request(struct device *dev,
-						  u64 dma_mask)
-{
-	dma_addr_t limit = min_t(u64, min_not_zero(dma_mask, dev->bus_dma_limit),
-				 ~(dma_addr_t)0);
-
-	return (struct iommu_dma_request){
-		.limit = limit,
-		.prefer_32bit = dev->iommu->pci_32bit_workaround ||
-				limit <= U32_MAX,
-	};
 }
 
 /* Limits that drivers ask for */

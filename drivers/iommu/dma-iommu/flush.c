@@ -14,10 +14,10 @@
  * and invalidates if its queue is full; a tick of a queue's timer invalidates once
  * and releases IOMMU_DMA_FLUSH_PER_TICK.
  *
- * Each CPU has a queue and each queue has a timer, which is set on that CPU while
- * the queue is not empty. A tick looks at the oldest entry: if an invalidation has
- * ended that began after it was queued, on whichever CPU, there is none to do. So
- * the CPUs together invalidate about once in a period, however many they are. The
+ * Each CPU has a queue and each queue has a timer, which is set while the queue is
+ * not empty, on the CPU that queues. A tick looks at the oldest entry: if an
+ * invalidation has begun after it was queued, on whichever CPU, there is none to do.
+ * So the CPUs together invalidate about once in a period, however many they are. The
  * timers of a CPU that goes offline move to another one, and its entries with them.
  *
  * A domain whose invalidations are dear (dev_iommu::shadow_on_flush) has one long
@@ -61,10 +61,13 @@
 static DEFINE_MUTEX(flush_mutex);
 static LIST_HEAD(all_flushes);
 
-/* Exact under the queue's lock */
+/* Exact under the queue's lock; without it what is being queued may be missed */
 static unsigned int waiting(const struct iommu_dma_queue *queue)
 {
-	return READ_ONCE(queue->tail) - READ_ONCE(queue->head);
+	unsigned int tail = READ_ONCE(queue->tail);
+
+	/* Pairs with smp_store_release() in release_some() */
+	return tail - smp_load_acquire(&queue->head);
 }
 
 static bool full(const struct iommu_dma_queue *queue)
@@ -78,36 +81,85 @@ static struct iommu_dma_waiting *entry_at(struct iommu_dma_queue *queue,
 	return &queue->ring[number & queue->mask];
 }
 
-/* Is the oldest entry out of reach of the device? The queue is not empty. */
-static bool oldest_flushed(struct iommu_dma_queue *queue)
+/* Is what was queued when @started was read out of reach of the device? */
+static bool is_flushed(struct iommu_dma_flush *flush, u32 started)
 {
-	u32 finished = atomic_read_acquire(&queue->flush->finished);
-
 	/* Both wrap around; no entry is half a revolution old */
-	return (s32)(finished - entry_at(queue, queue->head)->started) > 0;
+	return (s32)(atomic_read_acquire(&flush->finished) - started) > 0;
 }
 
-/* Release up to @most entries that have been invalidated, the oldest first */
-static void release_some(struct iommu_dma_queue *queue, unsigned int most)
+/* The queue is not empty */
+static bool oldest_flushed(struct iommu_dma_queue *queue)
+{
+	return is_flushed(queue->flush, entry_at(queue, queue->head)->started);
+}
+
+/*
+ * Has another CPU begun to invalidate since the oldest entry was queued? The timers of
+ * many run at the same moment: one of them is enough.
+ */
+static bool flush_is_under_way(struct iommu_dma_queue *queue)
+{
+	u32 started = atomic_read(&queue->flush->started);
+
+	return !oldest_flushed(queue) &&
+	       (s32)(started - entry_at(queue, queue->head)->started) > 0;
+}
+
+/*
+ * Is it time to invalidate? While many entries that have been are being released,
+ * those behind them must not wait for that.
+ */
+static bool flush_is_due(struct iommu_dma_queue *queue)
+{
+	struct iommu_dma_flush *flush = queue->flush;
+
+	if (!waiting(queue))
+		return false;
+	if (!oldest_flushed(queue))
+		return !flush_is_under_way(queue);
+	return !is_flushed(flush, entry_at(queue, queue->tail - 1)->started) &&
+	       time_after_eq(jiffies, READ_ONCE(flush->began) + flush->period);
+}
+
+/*
+ * Release up to @most entries that have been invalidated, the oldest first. Stops
+ * behind one whose IOVA was not allocated like that: then returns true, and @bad is for
+ * complain(), as consoles may map.
+ */
+static bool release_some(struct iommu_dma_queue *queue, unsigned int most,
+			 struct iommu_dma_waiting *bad)
 {
 	struct iommu_dma_space *space = queue->flush->space;
 
 	while (most-- && waiting(queue) && oldest_flushed(queue)) {
 		struct iommu_dma_waiting *entry = entry_at(queue, queue->head);
+		size_t size = (size_t)entry->granules << space->shift;
+		bool freed;
 
-		WRITE_ONCE(queue->head, queue->head + 1);
 		iommu_put_pages_list(&entry->freelist);
-		iommu_dma_retire_release(space, entry->iova,
-					 (size_t)entry->granules << space->shift);
+		freed = iommu_dma_space_free(space, entry->iova, size);
+		if (unlikely(!freed))
+			*bad = *entry;
+		/* Who finds nothing that waits finds its IOVA. Pairs with waiting(). */
+		smp_store_release(&queue->head, queue->head + 1);
+		if (unlikely(!freed))
+			return true;
 	}
+	return false;
 }
 
-static void push(struct iommu_dma_queue *queue, dma_addr_t iova, u32 granules,
+/* Without the lock of the queue */
+static void complain(struct iommu_dma_flush *flush,
+		     const struct iommu_dma_waiting *bad)
+{
+	iommu_dma_retire_unreleased(flush->space, bad->iova,
+				    (size_t)bad->granules << flush->space->shift);
+}
+
+static void fill(struct iommu_dma_waiting *entry, dma_addr_t iova, u32 granules,
 		 u32 started, struct iommu_pages_list *freelist)
 {
-	struct iommu_dma_waiting *entry = entry_at(queue, queue->tail);
-
-	WRITE_ONCE(queue->tail, queue->tail + 1);
 	entry->iova = iova;
 	entry->granules = granules;
 	entry->started = started;
@@ -120,23 +172,18 @@ static struct iommu_dma_waiting *move_to(struct iommu_dma_queue *queue,
 					 struct iommu_dma_waiting *ring,
 					 unsigned int entries)
 {
-	struct iommu_dma_queue old = {
-		.ring = queue->ring,
-		.mask = queue->mask,
-	};
-	unsigned int head = queue->head, tail = queue->tail;
+	struct iommu_dma_waiting *old = queue->ring;
 
 	lockdep_assert_held(&queue->lock);
+	for (unsigned int i = queue->head; i != queue->tail; i++) {
+		struct iommu_dma_waiting *entry = entry_at(queue, i);
+
+		fill(&ring[i & (entries - 1)], entry->iova, entry->granules,
+		     entry->started, &entry->freelist);
+	}
 	queue->ring = ring;
 	queue->mask = entries - 1;
-	WRITE_ONCE(queue->tail, head);
-	while (head != tail) {
-		struct iommu_dma_waiting *entry = entry_at(&old, head++);
-
-		push(queue, entry->iova, entry->granules, entry->started,
-		     &entry->freelist);
-	}
-	return old.ring == queue->few ? NULL : old.ring;
+	return old == queue->few ? NULL : old;
 }
 
 /* A queue that was full once will be again */
@@ -179,6 +226,20 @@ void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 	smp_mb__before_atomic();
 	atomic_inc(&flush->finished);
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);
+
+/*
+ * Invalidate until all that is queued already is out of reach of devices. Once is not
+ * enough if others have begun to and not ended yet, perhaps as they were preempted.
+ */
+static void flush_queued(struct iommu_dma_flush *flush)
+{
+	u32 started = atomic_read(&flush->started);
+
+	do
+		iommu_dma_flush_now(flush);
+	while (!is_flushed(flush, started));
+}
 
 /*
  * Runs with the timer of a queue. Entries that stay were queued after the last
@@ -189,26 +250,29 @@ static void tick(struct timer_list *timer)
 	struct iommu_dma_queue *queue =
 		timer_container_of(queue, timer, timer);
 	struct iommu_dma_flush *flush = queue->flush;
+	struct iommu_dma_waiting bad;
+	bool due, complaint;
 	unsigned long flags;
-	bool flushed;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	flushed = !waiting(queue) || oldest_flushed(queue);
+	due = flush_is_due(queue);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	if (!flushed)
+	if (due)
 		iommu_dma_flush_now(flush);
 
 	spin_lock_irqsave(&queue->lock, flags);
-	release_some(queue, IOMMU_DMA_FLUSH_PER_TICK);
+	complaint = release_some(queue, IOMMU_DMA_FLUSH_PER_TICK, &bad);
 	if (queue->crowded)
 		grow(queue);
 	if (!waiting(queue))
 		queue->ticking = false;
-	else if (oldest_flushed(queue))
+	else if (oldest_flushed(queue) || flush_is_under_way(queue))
 		set_timer(queue, jiffies + 1);
 	else
 		set_timer(queue, READ_ONCE(flush->began) + flush->period);
 	spin_unlock_irqrestore(&queue->lock, flags);
+	if (complaint)
+		complain(flush, &bad);
 }
 
 /* Queue a range; false if there is no room for it */
@@ -218,20 +282,31 @@ static bool try_push(struct iommu_dma_queue *queue, dma_addr_t iova,
 	struct iommu_dma_flush *flush = queue->flush;
 	size_t granules = size >> flush->space->shift;
 
+	struct iommu_dma_waiting bad;
+	bool complaint, room;
+	unsigned long flags;
+
 	if (granules > U32_MAX)
 		return false;
 
-	guard(spinlock_irqsave)(&queue->lock);
-	release_some(queue, IOMMU_DMA_FLUSH_PER_CALL);
-	if (full(queue)) {
+	spin_lock_irqsave(&queue->lock, flags);
+	complaint = release_some(queue, IOMMU_DMA_FLUSH_PER_CALL, &bad);
+	room = !full(queue);
+	if (!room) {
 		queue->crowded = true;
-		return false;
+		goto out;
 	}
 
-	push(queue, iova, granules, atomic_read(&flush->started), freelist);
+	fill(entry_at(queue, queue->tail), iova, granules,
+	     atomic_read(&flush->started), freelist);
+	WRITE_ONCE(queue->tail, queue->tail + 1);
 	if (!queue->ticking)
 		set_timer(queue, jiffies + flush->period);
-	return true;
+out:
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (complaint)
+		complain(flush, &bad);
+	return room;
 }
 
 /**
@@ -252,23 +327,24 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 	struct iommu_dma_queue *queue = flush->single;
 
 	/*
-	 * Whoever invalidates without having been counted yet in @started sees what
-	 * the caller has cleared. Pairs with smp_mb__after_atomic() in
-	 * iommu_dma_flush_now().
+	 * Whoever invalidates without having been counted yet in @started, or to end
+	 * lazy mode without that being seen here, sees what the caller has cleared.
+	 * Pairs with smp_mb__after_atomic() in iommu_dma_flush_now().
 	 */
 	smp_mb();
 
 	/* The lock makes another CPU's queue as good */
 	if (!queue)
 		queue = raw_cpu_ptr(flush->queues);
-	if (try_push(queue, iova, size, freelist))
+	if (likely(!READ_ONCE(flush->ended)) &&
+	    try_push(queue, iova, size, freelist))
 		return;
 
 	iommu_dma_flush_now(flush);
-	if (try_push(queue, iova, size, freelist))
+	if (!READ_ONCE(flush->ended) && try_push(queue, iova, size, freelist))
 		return;
 
-	/* Others were quicker, or no entry can hold it; it is flushed by now */
+	/* Others were quicker, or no entry may hold it; it is flushed by now */
 	iommu_put_pages_list(freelist);
 	iommu_dma_retire_release(flush->space, iova, size);
 }
@@ -287,9 +363,16 @@ static void init_queue(struct iommu_dma_flush *flush,
 /* Release what has been invalidated. Returns true if there is more. */
 static bool drain_some(struct iommu_dma_queue *queue)
 {
-	guard(spinlock_irqsave)(&queue->lock);
-	release_some(queue, IOMMU_DMA_FLUSH_PER_TICK);
-	return waiting(queue) && oldest_flushed(queue);
+	struct iommu_dma_waiting bad;
+	bool complaint, more;
+
+	scoped_guard(spinlock_irqsave, &queue->lock) {
+		complaint = release_some(queue, IOMMU_DMA_FLUSH_PER_TICK, &bad);
+		more = waiting(queue) && oldest_flushed(queue);
+	}
+	if (complaint)
+		complain(queue->flush, &bad);
+	return more;
 }
 
 static void drain_queue(struct iommu_dma_queue *queue)
@@ -300,13 +383,12 @@ static void drain_queue(struct iommu_dma_queue *queue)
 
 static void destroy_queue(struct iommu_dma_queue *queue)
 {
-	timer_shutdown_sync(&queue->timer);
 	drain_queue(queue);
 	if (queue->ring != queue->few)
 		kvfree(queue->ring);
 }
 
-/* May miss what is being queued */
+/* What is being queued may be missed */
 static bool anything_waits(struct iommu_dma_flush *flush)
 {
 	int cpu;
@@ -337,7 +419,7 @@ bool iommu_dma_flush_drain(struct iommu_dma_flush *flush)
 	if (!anything_waits(flush))
 		return false;
 
-	iommu_dma_flush_now(flush);
+	flush_queued(flush);
 	if (flush->single) {
 		drain_queue(flush->single);
 		return true;
@@ -424,7 +506,7 @@ int iommu_dma_init_fq(struct iommu_domain *domain)
 
 	if (lazy->forbidden)
 		return -EPERM;
-	if (!lazy->able)
+	if (lazy->unable)
 		return -EOPNOTSUPP;
 	if (lazy->made)
 		return 0;
@@ -441,10 +523,28 @@ int iommu_dma_init_fq(struct iommu_domain *domain)
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_init_fq);
 
+/* Nothing waits from now on, not even for those that have begun to unmap */
+static void end_lazy(struct iommu_domain *domain)
+{
+	struct iommu_dma_lazy *lazy = &domain->iova_cookie->lazy;
+
+	if (domain->type == IOMMU_DOMAIN_DMA_FQ)
+		domain->type = IOMMU_DOMAIN_DMA;
+	if (!lazy->flush)
+		return;
+
+	WRITE_ONCE(lazy->flush, NULL);
+	WRITE_ONCE(lazy->made->ended, true);
+	/* See smp_mb() in iommu_dma_flush_queue(): it is seen there, or that here */
+	iommu_dma_flush_now(lazy->made);
+}
+
 /**
  * iommu_dma_flush_setup() - Learn from a device if its domain can be lazy
  * @domain: the domain
  * @dev: a device that joins it
+ *
+ * Where the IOMMU of one device cannot defer, the domain is strict for good.
  *
  * Context: Process context, under the group's mutex.
  */
@@ -452,29 +552,29 @@ void iommu_dma_flush_setup(struct iommu_domain *domain, struct device *dev)
 {
 	struct iommu_dma_lazy *lazy = &domain->iova_cookie->lazy;
 
+	lazy->single |= dev->iommu->shadow_on_flush;
 	/* All page tables of the generic kind can */
-	lazy->able = iommupt_from_domain(domain) ||
-		     device_iommu_capable(dev, IOMMU_CAP_DEFERRED_FLUSH);
-	lazy->single = dev->iommu->shadow_on_flush;
+	if (iommupt_from_domain(domain) ||
+	    device_iommu_capable(dev, IOMMU_CAP_DEFERRED_FLUSH))
+		return;
+	lazy->unable = true;
+	end_lazy(domain);
 }
 
 /**
  * iommu_dma_flush_forbid() - Make a domain strict for good
  * @domain: the domain, which an untrusted device is in
  *
- * What waits already is released in time.
+ * When it returns, no device can reach what was unmapped before.
  *
  * Context: Process context.
  */
 void iommu_dma_flush_forbid(struct iommu_domain *domain)
 {
-	struct iommu_dma_lazy *lazy = &domain->iova_cookie->lazy;
-
-	lazy->forbidden = true;
-	WRITE_ONCE(lazy->flush, NULL);
-	if (domain->type == IOMMU_DOMAIN_DMA_FQ)
-		domain->type = IOMMU_DOMAIN_DMA;
+	domain->iova_cookie->lazy.forbidden = true;
+	end_lazy(domain);
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_forbid);
 
 /**
  * iommu_dma_flush_destroy() - Release what waits, and all of lazy mode
@@ -493,7 +593,15 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 	scoped_guard(mutex, &flush_mutex)
 		list_del(&flush->list);
 
-	iommu_dma_flush_now(flush);
+	/* First all timers: none of them is about to end an invalidation then */
+	if (flush->single)
+		timer_shutdown_sync(&flush->single->timer);
+	else
+		for_each_possible_cpu(cpu)
+			timer_shutdown_sync(&per_cpu_ptr(flush->queues,
+							 cpu)->timer);
+
+	flush_queued(flush);
 	if (flush->single) {
 		destroy_queue(flush->single);
 		kfree(flush->single);
@@ -513,8 +621,8 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
  * @data: not used
  *
  * Timers stand still then, so that what waits would wait for as long. Devices are
- * still at work: what they have unmapped since is seen to by timers, as ever, for as
- * long as there is an IOMMU to ask. IOMMUs invalidate all when they come back.
+ * still at work: what they unmap after that is seen to by timers, as ever, as long as
+ * these run, and what is left then waits until the machine is awake.
  *
  * Context: Process context, may sleep.
  * Return: NOTIFY_DONE

@@ -83,6 +83,7 @@ struct iommu_dma_queue {
  * @started: invalidations of the whole domain that have begun
  * @finished: invalidations of the whole domain that have ended
  * @began: jiffies when the last one began
+ * @ended: nothing may wait any more
  * @list: in the list of all, which is there for when the machine sleeps
  */
 struct iommu_dma_flush {
@@ -94,23 +95,24 @@ struct iommu_dma_flush {
 	atomic_t started;
 	atomic_t finished;
 	unsigned long began;
+	bool ended;
 	struct list_head list;
 };
 
 /**
  * struct iommu_dma_lazy - Is a domain lazy, and may it be?
  * @flush: where unmapped ranges wait, or NULL in strict mode. Published once by
- *	   iommu_dma_init_fq(), taken away once by iommu_dma_flush_forbid(); read
- *	   without a lock
+ *	   iommu_dma_init_fq(), taken away once when lazy mode ends; read without a
+ *	   lock
  * @made: the same, until the domain is freed
- * @able: the IOMMU driver can invalidate a whole domain later
+ * @unable: an IOMMU driver cannot invalidate a whole domain later
  * @single: invalidations are dear: one long queue serves all CPUs
  * @forbidden: the domain has had an untrusted device
  */
 struct iommu_dma_lazy {
 	struct iommu_dma_flush *flush;
 	struct iommu_dma_flush *made;
-	bool able;
+	bool unable;
 	bool single;
 	bool forbidden;
 };

@@ -77,12 +77,14 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
  * @lazy: whether invalidations are deferred
  * @msi: doorbells
  * @complained: a range could not be released, and the log says so
+ * @cut_off: drivers have gone and left mappings behind, which are no more
  */
 struct iommu_dma_cookie {
 	struct iommu_dma_space space;
 	struct iommu_dma_lazy lazy;
 	struct iommu_dma_msi msi;
 	atomic_t complained;
+	bool cut_off;
 };
 
 /* Bits of dev_iommu::dma_flags */
@@ -116,10 +118,56 @@ DECLARE_STATIC_KEY_FALSE(iommu_dma_deferred_attach);
 
 void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size);
 struct iommu_domain *iommu_dma_enter(struct device *dev);
-int iommu_dma_prot(struct device *dev, enum dma_data_direction dir,
-		   unsigned long attrs);
-struct iommu_dma_request iommu_dma_device_request(struct device *dev,
-						  u64 dma_mask);
+
+/**
+ * iommu_dma_prot() - Translate what the DMA API asks to what the IOMMU API asks
+ * @dev: the device
+ * @dir: direction of the transfers
+ * @attrs: DMA attributes
+ *
+ * Context: Any context.
+ * Return: The IOMMU_* protection bits.
+ */
+static inline int iommu_dma_prot(struct device *dev,
+				 enum dma_data_direction dir,
+				 unsigned long attrs)
+{
+	int prot = 0;
+
+	if (attrs & DMA_ATTR_MMIO)
+		prot |= IOMMU_MMIO;
+	else if (iommu_dma_dev_coherent(dev))
+		prot |= IOMMU_CACHE;
+
+	if (attrs & DMA_ATTR_PRIVILEGED)
+		prot |= IOMMU_PRIV;
+	if (dir == DMA_TO_DEVICE || dir == DMA_BIDIRECTIONAL)
+		prot |= IOMMU_READ;
+	if (dir == DMA_FROM_DEVICE || dir == DMA_BIDIRECTIONAL)
+		prot |= IOMMU_WRITE;
+	return prot;
+}
+
+/**
+ * iommu_dma_device_request() - The limits that a device sets to its IOVAs
+ * @dev: the device
+ * @dma_mask: its streaming or its coherent mask
+ *
+ * Context: Any context.
+ * Return: A request without size and alignment.
+ */
+static inline struct iommu_dma_request
+iommu_dma_device_request(struct device *dev, u64 dma_mask)
+{
+	dma_addr_t limit = min_t(u64, min_not_zero(dma_mask, dev->bus_dma_limit),
+				 ~(dma_addr_t)0);
+
+	return (struct iommu_dma_request){
+		.limit = limit,
+		.prefer_32bit = dev->iommu->pci_32bit_workaround ||
+				limit <= U32_MAX,
+	};
+}
 
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);
@@ -189,6 +237,8 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size);
 bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
 			    size_t size, bool may_defer);
+void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
+				 size_t size);
 bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
 			      size_t size);
 void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,

@@ -9,11 +9,11 @@
  *   1. clear the page table entries: iommu_dma_retire_clear(), any number of
  *      stretches, then iommu_dma_retire_finish():
  *   2. wait until the invalidation has completed
- *   3. copy back what was bounced, and release its slots
- *   4. page-table pages go back (the IOMMU driver frees them at the end of 2)
+ *   3. page-table pages go back (the IOMMU driver frees them at the end of 2)
+ *   4. copy back what was bounced, and release its slots
  *   5. the IOVA goes back
  *
- * In a lazy domain flush.c does 2, 4 and 5 later, as one. What was bounced is never
+ * In a lazy domain flush.c does 2, 3 and 5 later, as one. What was bounced is never
  * deferred, nor is what frees memory of this layer's own: nobody would know when.
  *
  * Nothing that a device can still reach is ever released. Where a page table did
@@ -203,6 +203,25 @@ void iommu_dma_retire_buffer(struct iommu_dma_retire *retire, dma_addr_t iova,
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_buffer);
 
 /**
+ * iommu_dma_retire_unreleased() - See to IOVA that was not allocated like that
+ * @space: the space, which has refused to take it back
+ * @iova: start of the range
+ * @size: bytes
+ *
+ * Says so, and quarantines it.
+ *
+ * Context: Any context, without a lock that a console could want that maps. Takes the
+ * locks of the space.
+ */
+void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
+				 size_t size)
+{
+	complain(space, "IOVA %pad+%zu was not allocated like that; quarantined\n",
+		 &iova, size);
+	iommu_dma_space_quarantine(space, iova, size);
+}
+
+/**
  * iommu_dma_retire_release() - Give IOVA back that nothing can reach
  * @space: the space
  * @iova: start of the range
@@ -218,9 +237,7 @@ bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
 	if (likely(iommu_dma_space_free(space, iova, size)))
 		return true;
 
-	complain(space, "IOVA %pad+%zu was not allocated like that; quarantined\n",
-		 &iova, size);
-	iommu_dma_space_quarantine(space, iova, size);
+	iommu_dma_retire_unreleased(space, iova, size);
 	return false;
 }
 
@@ -242,6 +259,24 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
 		 &iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
+}
+
+/*
+ * Some buffers outlive the driver that made them, as others have files open. What
+ * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
+ */
+static bool was_cut_off(struct iommu_dma_retire *retire, dma_addr_t iova,
+			size_t size)
+{
+	struct iommu_domain *domain = retire->domain;
+	size_t granule = domain->iova_cookie->space.granule;
+
+	if (!domain->iova_cookie->cut_off || retire->cleared)
+		return false;
+	for (; size; iova += granule, size -= granule)
+		if (iommu_iova_to_phys(domain, iova))
+			return false;
+	return true;
 }
 
 /**
@@ -269,6 +304,8 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 
 	if (likely(iommu_dma_retire_cut(retire)))
 		return iommu_dma_retire_release(space, iova, size);
+	if (was_cut_off(retire, iova, size))
+		return true;
 
 	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
 		 &iova, size, retire->asked, retire->cleared);
@@ -290,7 +327,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_finish);
 bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
 			    size_t size, bool may_defer)
 {
-	struct iommu_dma_retire retire;
+	struct iommu_dma_retire retire __uninitialized;
 
 	iommu_dma_retire_begin(&retire, domain, may_defer);
 	iommu_dma_retire_clear(&retire, iova, size);

@@ -7,7 +7,8 @@
  * somebody else's. Their IOVA is quarantined: that such a mapping is unmapped after
  * all, late, must not hit a new one.
  *
- * Locks: called under the mutex of the IOMMU group, when nobody maps.
+ * Locks: called under the mutex of the IOMMU group, when no device of it has a driver
+ * any more: nobody maps.
  */
 
 #include <kunit/visibility.h>
@@ -32,8 +33,8 @@ static size_t mapped_in_place(struct iommu_domain *domain, struct device *dev,
 	return at - iova;
 }
 
-/* Cut the device off from a range, which may have holes and slots */
-static void cut_off(struct iommu_domain *domain, struct device *dev,
+/* Cut the device off from a range, which may have holes and slots. False if that failed. */
+static bool cut_off(struct iommu_domain *domain, struct device *dev,
 		    dma_addr_t iova, size_t size)
 {
 	const struct iommu_dma_transfer transfer = {
@@ -41,8 +42,8 @@ static void cut_off(struct iommu_domain *domain, struct device *dev,
 		.attrs = DMA_ATTR_SKIP_CPU_SYNC,
 	};
 	size_t granule = domain->iova_cookie->space.granule, len;
-	struct iommu_dma_bounced bounced;
-	struct iommu_dma_retire retire;
+	struct iommu_dma_bounced bounced __uninitialized;
+	struct iommu_dma_retire retire __uninitialized;
 	dma_addr_t end = iova + size;
 
 	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &transfer);
@@ -57,7 +58,7 @@ static void cut_off(struct iommu_domain *domain, struct device *dev,
 			/* All but its last byte: so that it is looked at for a slot */
 			iommu_dma_retire_buffer(&retire, iova, granule - 1);
 	}
-	iommu_dma_retire_cut(&retire);
+	return iommu_dma_retire_cut(&retire);
 }
 
 /**
@@ -75,6 +76,7 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 	unsigned int count = 0;
 	dma_addr_t iova = 0;
 	size_t size, bytes = 0;
+	bool gone = true;
 
 	if (domain->cookie_type != IOMMU_COOKIE_DMA_IOVA ||
 	    !domain->iova_cookie->space.granule)
@@ -87,7 +89,8 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 
 	while (iommu_dma_space_next_used(&cookie->space, &iova, &size)) {
 		if (!iommu_dma_msi_has(&cookie->msi, iova)) {
-			cut_off(domain, dev, iova, size);
+			WRITE_ONCE(cookie->cut_off, true);
+			gone &= cut_off(domain, dev, iova, size);
 			iommu_dma_space_quarantine(&cookie->space, iova, size);
 			count++;
 			bytes += size;
@@ -97,7 +100,7 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 			break;
 	}
 	if (count)
-		dev_warn(dev, "its driver has left %u DMA mappings of %zu bytes, which are cut off now\n",
-			 count, bytes);
+		dev_warn(dev, "its driver has left %u DMA mappings of %zu bytes, %s cut off now\n",
+			 count, bytes, gone ? "which are" : "not all of which could be");
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_driver_unbound);

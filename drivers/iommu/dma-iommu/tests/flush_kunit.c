@@ -436,6 +436,142 @@ static void test_unable(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
 }
 
+/* Test that a lazy domain gets strict when a device joins whose IOMMU cannot defer. */
+static void test_unable_sibling(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = lazy_device(test);
+	void *memory = mock_buffer(test, SZ_4K);
+
+	mock->never_lazy = true;
+	mock_device(mock, .sibling = dev);
+	KUNIT_EXPECT_EQ(test, iommu_get_domain_for_dev(dev)->type,
+			IOMMU_DOMAIN_DMA);
+	mock_forget(mock);
+	map_and_unmap(test, dev, memory);
+	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
+}
+
+/*
+ * Test that lazy mode ends at once: no device reaches what waits, nor what somebody
+ * is unmapping who has seen the domain lazy, and that does not begin to wait.
+ */
+static void test_end(struct kunit *test)
+{
+	struct device *dev = lazy_device(test);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	void *memory = mock_buffer(test, SZ_8K);
+	size_t room = mock_room(domain);
+	struct iommu_dma_retire retire;
+	dma_addr_t first, second;
+
+	/* Past dma-debug, which does not see the second one leave */
+	first = iommu_dma_map_phys(dev, virt_to_phys(memory), SZ_4K,
+				   DMA_TO_DEVICE, 0);
+	second = iommu_dma_map_phys(dev, virt_to_phys(memory) + SZ_4K, SZ_4K,
+				    DMA_TO_DEVICE, 0);
+	local_bh_disable();
+	iommu_dma_unmap_phys(dev, first, SZ_4K, DMA_TO_DEVICE, 0);
+	iommu_dma_retire_begin(&retire, domain, true);
+	iommu_dma_retire_clear(&retire, second, SZ_4K);
+	KUNIT_EXPECT_TRUE(test, mock_reachable(domain, first, SZ_4K));
+
+	iommu_dma_flush_forbid(domain);
+	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, first, SZ_4K));
+	KUNIT_EXPECT_EQ(test, all_waiting(dev), 1);
+
+	KUNIT_EXPECT_TRUE(test, iommu_dma_retire_finish(&retire, second, SZ_4K));
+	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, second, SZ_4K));
+	KUNIT_EXPECT_EQ(test, all_waiting(dev), 1);
+	local_bh_enable();
+	KUNIT_EXPECT_TRUE(test, wait_until_empty(dev));
+	KUNIT_EXPECT_EQ(test, mock_room(domain), room);
+}
+
+/**
+ * struct in_flight - What is done while an invalidation is under way
+ * @dev: the device
+ * @iova: unmapped then
+ * @left: how many wait after all that waits has been released
+ */
+struct in_flight {
+	struct device *dev;
+	dma_addr_t iova;
+	unsigned int left;
+};
+
+static void unmap_and_drain(struct mock *mock, struct iommu_domain *domain)
+{
+	struct in_flight *f = mock->at_sync_data;
+
+	mock->at_sync = NULL;
+	dma_unmap_single(f->dev, f->iova, SZ_4K, DMA_TO_DEVICE);
+	iommu_dma_flush_drain(flush_of(f->dev));
+	f->left = all_waiting(f->dev);
+}
+
+/*
+ * Test that what is queued while an invalidation is under way, which may have passed
+ * it by, is released by a drain all the same.
+ */
+static void test_drain_in_flight(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct in_flight f = { .dev = lazy_device(test), .left = U32_MAX };
+
+	f.iova = map_one(test, f.dev, mock_buffer(test, SZ_4K));
+	local_bh_disable();
+	mock->at_sync_data = &f;
+	mock->at_sync = unmap_and_drain;
+	iommu_dma_flush_now(flush_of(f.dev));
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, f.left, 0);
+}
+
+/* The first invalidation passes something by, the second says what waits still */
+static void pass_by(struct mock *mock, struct iommu_domain *domain)
+{
+	struct in_flight *f = mock->at_sync_data;
+	struct iommu_dma_queue *queue = flush_of(f->dev)->single;
+
+	if (mock->count[MOCK_FLUSH] == 1)
+		dma_unmap_single(f->dev, f->iova, SZ_4K, DMA_TO_DEVICE);
+	else if (f->left == U32_MAX)
+		f->left = READ_ONCE(queue->tail) - READ_ONCE(queue->head);
+}
+
+/*
+ * Test that what is queued behind many that are being released is out of reach in
+ * time, and not when all of these have been.
+ */
+static void test_backlog(struct kunit *test)
+{
+	const unsigned int many = 15 * IOMMU_DMA_FLUSH_PER_TICK;
+	struct mock *mock = test->priv;
+	unsigned long end = jiffies + PATIENCE;
+	struct in_flight f = { .left = U32_MAX };
+	void *memory = mock_buffer(test, SZ_4K);
+
+	mock->shadow = true;
+	f.dev = lazy_device(test);
+	f.iova = map_one(test, f.dev, memory);
+	/* No tick comes by itself meanwhile */
+	flush_of(f.dev)->period = 100 * HZ;
+	for (int i = 0; i < many; i++)
+		map_and_unmap(test, f.dev, memory);
+
+	mock->at_sync_data = &f;
+	mock->at_sync = pass_by;
+	flush_of(f.dev)->period = 2;
+	mod_timer(&flush_of(f.dev)->single->timer, jiffies + 1);
+	while (READ_ONCE(f.left) == U32_MAX && time_before(jiffies, end))
+		usleep_range(1000, 2000);
+	mock->at_sync = NULL;
+	KUNIT_EXPECT_GT(test, f.left, many / 2);
+	KUNIT_EXPECT_LT(test, f.left, many);
+	iommu_dma_flush_drain(flush_of(f.dev));
+}
+
 /*
  * Test that memory of the layer's own is freed when the device has lost it, in a lazy
  * domain too: nobody would know that it has not.
@@ -670,6 +806,10 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_untrusted_is_strict),
 	KUNIT_CASE(test_untrusted_never_defers),
 	KUNIT_CASE(test_unable),
+	KUNIT_CASE(test_unable_sibling),
+	KUNIT_CASE(test_end),
+	KUNIT_CASE(test_drain_in_flight),
+	KUNIT_CASE(test_backlog),
 	KUNIT_CASE(test_buffers_are_strict),
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_double_unmap),
