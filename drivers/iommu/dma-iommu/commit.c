@@ -21,15 +21,11 @@
  * one, and it is one that saves a page table.
  */
 static bool match_pages(const struct iommu_domain *domain,
-			struct iommu_dma_request *request, phys_addr_t phys)
+			struct iommu_dma_request *request, phys_addr_t phys,
+			size_t smallest)
 {
-	size_t smallest = domain->iova_cookie->space.granule
-			  << IOMMU_DMA_CHUNK_ORDER;
 	unsigned long sizes = domain->pgsize_bitmap;
 	size_t page;
-
-	if (request->size < smallest || request->align)
-		return false;
 
 	for (; sizes; sizes &= ~page) {
 		page = BIT(__fls(sizes));
@@ -64,6 +60,30 @@ static int find_iova(struct iommu_domain *domain,
 	return iommu_dma_space_alloc_any(&cookie->space, request, iova);
 }
 
+/* Find IOVA that lets larger pages be used, if the request is none of the small ones */
+static __always_inline int find_room(struct iommu_domain *domain,
+				     struct iommu_dma_request *request,
+				     phys_addr_t phys, dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	size_t smallest = space->granule << IOMMU_DMA_CHUNK_ORDER;
+	int ret;
+
+	if (likely(request->size < smallest) || request->align ||
+	    !match_pages(domain, request, phys, smallest))
+		return find_iova(domain, request, iova);
+
+	request->at_once = true;
+	ret = iommu_dma_space_alloc_any(space, request, iova);
+	request->at_once = false;
+	/* Small pages are better than none */
+	if (ret != -ENOSPC)
+		return ret;
+	request->align = 0;
+	request->offset = 0;
+	return find_iova(domain, request, iova);
+}
+
 /**
  * iommu_dma_commit_room() - Find IOVA for a physically contiguous range
  * @domain: the domain, which has a DMA cookie
@@ -79,21 +99,7 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 			  struct iommu_dma_request *request, phys_addr_t phys,
 			  dma_addr_t *iova)
 {
-	struct iommu_dma_space *space = &domain->iova_cookie->space;
-
-	if (match_pages(domain, request, phys)) {
-		int ret;
-
-		request->at_once = true;
-		ret = iommu_dma_space_alloc_any(space, request, iova);
-		request->at_once = false;
-		/* Small pages are better than none */
-		if (ret != -ENOSPC)
-			return ret;
-		request->align = 0;
-		request->offset = 0;
-	}
-	return find_iova(domain, request, iova);
+	return find_room(domain, request, phys, iova);
 }
 
 /* Make the mappings visible to the IOMMU and say where the data is, or undo it all */
@@ -137,19 +143,21 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t offset = iommu_dma_offset(space, phys);
+	struct phys_vec vec;
 	dma_addr_t start;
 	int ret;
 
 	if (!iommu_dma_granules(space, phys, size, &request.size))
 		return -EINVAL;
 
-	ret = iommu_dma_commit_room(domain, &request, phys - offset, &start);
+	ret = find_room(domain, &request, phys - offset, &start);
 	if (ret)
 		return ret;
 
 	/* The core undoes what fails here, and does not say if that failed */
-	ret = iommu_map_nosync(domain, start, phys - offset, request.size, prot,
-			       gfp);
+	vec.paddr = phys - offset;
+	vec.len = request.size;
+	ret = iommu_map_vec_nosync(domain, start, &vec, 1, prot, gfp);
 	if (ret) {
 		iommu_dma_space_free(space, start, request.size);
 		return ret;

@@ -126,32 +126,45 @@ static size_t range_align(const struct iommu_dma_shape *shape, size_t end)
 /*
  * Most lists are plain: all of their entries are memory, and follow each other without
  * a hole. Functions of their own work these out in a third of the time, as they look
- * at nothing but sizes.
+ * at nothing but sizes. Most of these are whole as well: their entries are whole
+ * granules, and take as much IOVA as they are long.
  */
-static bool is_plain(const struct iommu_dma_shape *shape)
+static bool may_be_plain(const struct iommu_dma_shape *shape)
 {
 	return !shape->kind && !shape->kept && shape->granule <= PAGE_SIZE;
 }
 
 /* Bytes of IOVA that an entry of a plain list takes */
-static u64 plain_size(struct scatterlist *sg, size_t mask)
+static __always_inline u64 plain_size(struct scatterlist *sg, size_t mask,
+				      bool whole)
 {
+	if (whole)
+		return sg->length;
 	/* It begins where its page does, as far as the mask sees */
 	return ((sg->offset & mask) + (u64)sg->length + mask) & ~(u64)mask;
 }
 
 static u64 plain_end(const struct iommu_dma_shape *shape,
-		     struct scatterlist *sgl, int nents, bool *bytes)
+		     struct scatterlist *sgl, int nents, bool *whole)
 {
 	size_t mask = shape->granule - 1;
+	unsigned int bits = 0;
 	struct scatterlist *sg;
 	u64 end = 0;
 	int i;
 
+	for_each_sg(sgl, sg, nents, i) {
+		bits |= sg->offset | sg->length;
+		end += sg->length;
+	}
+	*whole = !(bits & mask);
+	if (*whole)
+		return end;
+
+	end = 0;
 	for_each_sg(sgl, sg, nents, i)
 		if (likely(sg->length))
-			end += plain_size(sg, mask);
-	*bytes = end;
+			end += plain_size(sg, mask, false);
 	return end;
 }
 
@@ -192,7 +205,7 @@ static u64 layout_end(const struct iommu_dma_shape *shape,
  * @sgl: the list, only read
  * @nents: its entries
  *
- * Takes two steps per entry at most.
+ * Takes three steps per entry at most.
  *
  * Context: Any context. Takes no locks.
  * Return: 0, or
@@ -204,12 +217,14 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 			const struct iommu_dma_shape *shape,
 			struct scatterlist *sgl, int nents)
 {
-	bool plain = is_plain(shape), bytes = false;
+	bool plain = may_be_plain(shape), whole = false, bytes = false;
 	size_t offset = 0;
 	u64 end;
 
-	if (plain)
-		end = plain_end(shape, sgl, nents, &bytes);
+	if (plain) {
+		end = plain_end(shape, sgl, nents, &whole);
+		bytes = end;
+	}
 	/* No entry leaves a block if all of them together do not */
 	if (!plain || end - 1 > shape->boundary) {
 		plain = false;
@@ -227,6 +242,7 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 	plan->align = end ? range_align(shape, end) : shape->granule;
 	plan->offset = offset;
 	plan->plain = plain;
+	plan->whole = plain && whole;
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_plan_make);
@@ -261,35 +277,46 @@ static bool add_piece(struct iommu_dma_run *run, phys_addr_t phys, size_t size)
 	return true;
 }
 
-static void plain_next_run(struct iommu_dma_walk *walk,
-			   const struct iommu_dma_plan *plan,
-			   struct iommu_dma_run *run)
+static __always_inline void plain_next_run(struct iommu_dma_walk *walk,
+					   const struct iommu_dma_plan *plan,
+					   struct iommu_dma_run *run,
+					   bool whole)
 {
 	size_t mask = plan->shape.granule - 1;
+	struct phys_vec *vec = run->vec, *end = vec + IOMMU_DMA_PIECES_OF_RUN;
 	struct scatterlist *sg = walk->sg;
-	phys_addr_t next_phys = 0;
+	/* Where no piece begins */
+	phys_addr_t next_phys = ~(phys_addr_t)0;
 	int left = walk->left;
-	u64 end = walk->end;
+	u64 size = 0;
 
 	for (; left; sg = sg_next(sg), left--) {
-		phys_addr_t phys = sg_phys(sg) & ~(phys_addr_t)mask;
-		size_t size = plain_size(sg, mask);
+		phys_addr_t phys = sg_phys(sg);
+		size_t len = plain_size(sg, mask, whole);
 
 		if (unlikely(!sg->length))
 			continue;
-		if (phys == next_phys && run->nr)
-			run->vec[run->nr - 1].len += size;
-		else if (!add_piece(run, phys, size))
-			break;
-		next_phys = phys + size;
-		end += size;
+		if (!whole)
+			phys &= ~(phys_addr_t)mask;
+		if (phys == next_phys) {
+			vec[-1].len += len;
+		} else {
+			if (vec == end)
+				break;
+			vec->paddr = phys;
+			vec->len = len;
+			vec++;
+		}
+		next_phys = phys + len;
+		size += len;
 	}
+	run->nr = vec - run->vec;
 	run->mmio = false;
 	run->offset = walk->end;
-	run->size = end - walk->end;
+	run->size = size;
 	walk->sg = sg;
 	walk->left = left;
-	walk->end = end;
+	walk->end += size;
 }
 
 static void next_run(struct iommu_dma_walk *walk,
@@ -346,8 +373,10 @@ bool iommu_dma_walk_next(struct iommu_dma_walk *walk,
 			 struct iommu_dma_run *run)
 {
 	run->nr = 0;
-	if (plan->plain)
-		plain_next_run(walk, plan, run);
+	if (plan->whole)
+		plain_next_run(walk, plan, run, true);
+	else if (plan->plain)
+		plain_next_run(walk, plan, run, false);
 	else
 		next_run(walk, plan, run);
 	return run->nr;
@@ -420,6 +449,18 @@ static void clear_dma_fields(struct scatterlist *sg)
 	sg_dma_len(sg) = 0;
 }
 
+/* Of a whole list that is one segment */
+static int write_one(const struct iommu_dma_plan *plan, dma_addr_t iova)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(plan->sgl, sg, plan->nents, i)
+		clear_dma_fields(sg);
+	next_segment(plan, NULL, iova, plan->size);
+	return 1;
+}
+
 static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 {
 	unsigned int len = 0, max_seg = plan->shape.max_seg;
@@ -427,6 +468,9 @@ static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 	struct scatterlist *sg, *seg = NULL;
 	dma_addr_t seg_end = 0;
 	int i, segs = 0;
+
+	if (plan->whole && plan->size <= max_seg)
+		return write_one(plan, iova);
 
 	for_each_sg(plan->sgl, sg, plan->nents, i) {
 		unsigned int length = sg->length;
@@ -436,7 +480,7 @@ static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 		if (unlikely(!length))
 			continue;
 
-		iova += plain_size(sg, mask);
+		iova += plain_size(sg, mask, false);
 		if (addr != seg_end || len + (u64)length > max_seg || !seg) {
 			if (seg)
 				sg_dma_len(seg) = len;

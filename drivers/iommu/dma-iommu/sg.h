@@ -61,6 +61,7 @@ struct iommu_dma_shape {
  *	   two and at least the granule
  * @offset: bytes, a multiple of the granule, less than @align
  * @plain: all entries are memory and follow each other without a hole
+ * @whole: the same, and they are whole granules
  */
 struct iommu_dma_plan {
 	struct iommu_dma_shape shape;
@@ -70,6 +71,7 @@ struct iommu_dma_plan {
 	size_t align;
 	size_t offset;
 	bool plain;
+	bool whole;
 };
 
 /* A trade of the stack for calls into the IOMMU driver */

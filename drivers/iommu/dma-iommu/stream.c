@@ -27,6 +27,43 @@ typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
 
 /* One buffer */
 
+/* Map a buffer that may have to bounce, or whose caches have to be seen to */
+static int map_with_care(struct iommu_domain *domain,
+			 const struct iommu_dma_request *request,
+			 const struct iommu_dma_transfer *transfer,
+			 phys_addr_t phys, size_t size, int prot,
+			 dma_addr_t *iova)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	struct iommu_dma_split in_place = { .middle = size };
+	size_t granules;
+	int bounce;
+
+	/* Before the caches of what may not be memory are written back */
+	if (!iommu_dma_granules(space, phys, size, &granules))
+		return -EINVAL;
+	bounce = iommu_dma_bounce_check(transfer->dev, phys, size,
+					transfer->dir, transfer->attrs);
+	if (bounce < 0)
+		return bounce;
+
+	if (bounce)
+		in_place = iommu_dma_split(space, phys, size);
+	if (iommu_dma_need_cache_sync(transfer->dev, transfer->attrs) &&
+	    in_place.middle) {
+		iommu_dma_cache_for_device(phys + in_place.head,
+					   in_place.middle, transfer->dir);
+		arch_sync_dma_flush();
+	}
+
+	if (bounce)
+		return iommu_dma_commit_bounced(domain, *request, transfer,
+						phys, size, prot, GFP_ATOMIC,
+						iova);
+	return iommu_dma_commit_range(domain, *request, phys, size, prot,
+				      GFP_ATOMIC, iova);
+}
+
 /**
  * iommu_dma_map_phys() - Map a physically contiguous buffer
  * @dev: the device
@@ -44,44 +81,24 @@ typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
 dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			      enum dma_data_direction dir, unsigned long attrs)
 {
-	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
 	struct iommu_dma_request request =
 		iommu_dma_device_request(dev, dma_get_mask(dev));
 	struct iommu_domain *domain = iommu_dma_enter(dev);
-	int prot = iommu_dma_prot(dev, dir, attrs);
-	struct iommu_dma_split in_place = { .middle = size };
-	struct iommu_dma_space *space;
-	size_t granules;
-	int bounce = 0, ret;
+	int prot = iommu_dma_prot(dev, dir, attrs), ret;
 	dma_addr_t iova;
 
 	if (!domain)
 		return DMA_MAPPING_ERROR;
 
-	/* Before the caches of what may not be memory are written back */
-	space = &domain->iova_cookie->space;
-	if (!iommu_dma_granules(space, phys, size, &granules))
-		return DMA_MAPPING_ERROR;
-	if (!iommu_dma_dev_plain(dev))
-		bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
-	if (bounce < 0)
-		return DMA_MAPPING_ERROR;
-
-	iommu_dma_keep_bits(dev, space, &request, phys);
-	if (bounce)
-		in_place = iommu_dma_split(space, phys, size);
-	if (iommu_dma_need_cache_sync(dev, attrs) && in_place.middle) {
-		iommu_dma_cache_for_device(phys + in_place.head,
-					   in_place.middle, dir);
-		arch_sync_dma_flush();
-	}
-
-	if (bounce)
-		ret = iommu_dma_commit_bounced(domain, request, &transfer, phys,
-					       size, prot, GFP_ATOMIC, &iova);
-	else
+	iommu_dma_keep_bits(dev, &domain->iova_cookie->space, &request, phys);
+	if (likely(iommu_dma_dev_plain(dev)))
 		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
 					     GFP_ATOMIC, &iova);
+	else
+		ret = map_with_care(domain, &request,
+				    &(struct iommu_dma_transfer){ dev, dir,
+								  attrs },
+				    phys, size, prot, &iova);
 	return ret ? DMA_MAPPING_ERROR : iova;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
