@@ -2,7 +2,7 @@
 # A thin front: every job is a script below lab/ with its own --help.
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-export LINUX MACHINE MODE PROFILE V
+export LINUX MACHINE MODE PAGE PROFILE V
 .NOTPARALLEL:
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo 'make distclean  remove out/'
 	@echo
 	@echo 'LINUX=PATH      use that Linux 7.3.y tree as the base; it is only read'
+	@echo 'PAGE=1          make bench: put the table into Documentation/, too'
 	@echo 'PROFILE=WHAT    make bench: where the instructions of a call go, as in PROFILE=list-64'
 	@echo 'V=1             show the logs as well'
 

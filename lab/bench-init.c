@@ -2,8 +2,8 @@
 /*
  * The whole user space of the benches. What is to be done stands on the kernel's
  * command line: bench=iova has the kernel run the workloads of tests/iova_bench.c,
- * bench=tool the base's dma_map_benchmark, and any other word that group of
- * lab/dma-bench. The results go to the virtio-serial port "lab.result". What is
+ * bench=tool the base's dma_map_benchmark, bench=threads the same with a thread on each
+ * of four CPUs, and any other word that group of lab/dma-bench. The results go to the virtio-serial port "lab.result". What is
  * timed in instructions, is timed with one CPU online: the clock counts those of all
  * CPUs. The last line says how many lines there were, so a report that was cut short
  * is never taken for a whole one. Read by lab/bench-report.
@@ -105,8 +105,8 @@ static void find_edu(char *address, size_t size)
 		end("edu");
 }
 
-/* One run of dma_map_benchmark: mode (0 single, 1 list), pages and bits of the mask. */
-static void tool(const char *mode, const char *pages, const char *bits)
+/* One run of dma_map_benchmark: threads, mode (0 single, 1 list), pages and bits of the mask. */
+static void tool(const char *threads, const char *mode, const char *pages, const char *bits)
 {
 	static const char *const modes[] = { "single", "list" };
 	char line[256];
@@ -120,7 +120,7 @@ static void tool(const char *mode, const char *pages, const char *bits)
 
 		dup2(fd, 1);
 		execl("/dma_map_benchmark", "dma_map_benchmark", "-m", mode, "-g", pages, "-b", bits, "-s", "1",
-		      "-d", "1", (char *)NULL);
+		      "-d", "1", "-t", threads, (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
@@ -135,29 +135,22 @@ static void tool(const char *mode, const char *pages, const char *bits)
 			what = "unmap";
 		if (!what)
 			continue;
-		fprintf(port, "dma_map_benchmark; %s; %s bits; %s pages: %s,%.0f,ns\n", modes[*mode == '1'], bits,
-			pages, what, us * 1000);
+		fprintf(port, "dma_map_benchmark; %s%s%s; %s bits; %s pages: %s,%.0f,ns\n",
+			*threads == '1' ? "" : threads, *threads == '1' ? "" : " threads; ", modes[*mode == '1'],
+			bits, pages, what, us * 1000);
 		lines++;
 	}
 	if (!file || fclose(file))
 		end("/out");
 }
 
-static void run_tool(const char *address)
+static void bind_tool(const char *address)
 {
-	static const char *const pages[] = { "1", "4", "16", "64", "256", "1024" };
-	static const char *const bits[] = { "48", "32" };
 	char path[512];
 
 	snprintf(path, sizeof(path), DEVICES "/%s/driver_override", address);
 	must_put(path, "dma_map_benchmark");
 	must_put(TOOL "/bind", address);
-	for (int b = 0; b < 2; b++)
-		for (int mode = 0; mode < 2; mode++)
-			for (int i = 0; i < 6; i++)
-				tool(mode ? "1" : "0", pages[i], bits[b]);
-	must_put(TOOL "/unbind", address);
-	must_put(path, "\n");
 }
 
 static void load(const char *module)
@@ -171,11 +164,29 @@ static void load(const char *module)
 
 static void bench_tool(void)
 {
+	static const char *const pages[] = { "1", "4", "16", "64", "256", "1024" };
+	static const char *const bits[] = { "48", "32" };
 	char address[256];
 
 	find_edu(address, sizeof(address));
 	switch_cpus("0");
-	run_tool(address);
+	bind_tool(address);
+	for (int b = 0; b < 2; b++)
+		for (int mode = 0; mode < 2; mode++)
+			for (int i = 0; i < 6; i++)
+				tool("1", mode ? "1" : "0", pages[i], bits[b]);
+}
+
+static void bench_threads(void)
+{
+	static const char *const pages[] = { "1", "16", "128" };
+	char address[256];
+
+	find_edu(address, sizeof(address));
+	bind_tool(address);
+	for (int mode = 0; mode < 2; mode++)
+		for (int i = 0; i < 3; i++)
+			tool("4", mode ? "1" : "0", pages[i], "48");
 }
 
 static void bench_group(const char *group)
@@ -205,6 +216,8 @@ int main(void)
 		bench_iova();
 	else if (!strcmp(bench, "tool"))
 		bench_tool();
+	else if (!strcmp(bench, "threads"))
+		bench_threads();
 	else
 		bench_group(bench);
 	if (fprintf(port, "# end %d\n", lines) < 0 || fclose(port))
