@@ -320,7 +320,8 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 
 	if (want->limit < zone->regions.first)
 		return -ENOSPC;
-	if (want->count <= IOMMU_DMA_CHUNK_GRANULES &&
+	/* One that is all free is nobody's, or goes back right below */
+	if (want->count < IOMMU_DMA_CHUNK_GRANULES &&
 	    take_from_any(zone, want, granule))
 		return 0;
 
