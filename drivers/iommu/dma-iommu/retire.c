@@ -265,16 +265,18 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
  * Some buffers outlive the driver that made them, as others have files open. What
  * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
  */
-static bool was_cut_off(struct iommu_dma_retire *retire, dma_addr_t iova,
+static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 			size_t size)
 {
-	struct iommu_domain *domain = retire->domain;
-	size_t granule = domain->iova_cookie->space.granule;
+	struct iommu_dma_cookie *cookie = domain->iova_cookie;
+	phys_addr_t phys;
 
-	if (!domain->iova_cookie->cut_off || retire->cleared)
+	if (!READ_ONCE(cookie->cut_off) ||
+	    !iommu_dma_space_quarantined(&cookie->space, iova, size))
 		return false;
-	for (; size; iova += granule, size -= granule)
-		if (iommu_iova_to_phys(domain, iova))
+	for (; size; iova += cookie->space.granule,
+		     size -= cookie->space.granule)
+		if (iommu_dma_lookup(domain, iova, &phys))
 			return false;
 	return true;
 }
@@ -304,7 +306,7 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 
 	if (likely(iommu_dma_retire_cut(retire)))
 		return iommu_dma_retire_release(space, iova, size);
-	if (was_cut_off(retire, iova, size))
+	if (!retire->cleared && was_cut_off(retire->domain, iova, size))
 		return true;
 
 	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",

@@ -96,17 +96,17 @@ static void unmap_with_care(struct iommu_domain *domain,
 	struct iommu_dma_split in_place = { .middle = size };
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
-	phys_addr_t phys = 0;
 	bool bounce, gone;
+	phys_addr_t phys;
 
 	/* The offset into a granule is all that this asks of an address */
 	bounce = iommu_dma_bounce_check(transfer->dev, iova, size,
 					transfer->dir, transfer->attrs) > 0;
 	if (bounce)
 		in_place = iommu_dma_split(space, iova, size);
-	sync &= in_place.middle > 0;
-	if (sync)
-		phys = iommu_iova_to_phys(domain, iova + in_place.head);
+	/* One that comes late may find it gone: see iommu_dma_driver_unbound() */
+	sync &= in_place.middle > 0 &&
+		iommu_dma_lookup(domain, iova + in_place.head, &phys);
 
 	if (bounce) {
 		iommu_dma_retire_begin_bounced(&retire, domain, &bounced,
