@@ -264,11 +264,12 @@ static void sync_links(const struct iommu_dma_transfer *transfer,
 	size_t len;
 
 	for (; size; iova += len, size -= len) {
-		phys_addr_t phys =
-			iommu_iova_to_phys(iommu_get_dma_domain(dev), iova);
+		phys_addr_t phys;
 
 		len = min(size, granule - iommu_dma_offset(space_of(dev), iova));
-		if (!iommu_dma_bounce_is_slot(dev, phys))
+		/* What should be linked and is not, retire.c reports */
+		if (iommu_dma_lookup(iommu_get_dma_domain(dev), iova, &phys) &&
+		    !iommu_dma_bounce_is_slot(dev, phys))
 			iommu_dma_cache_for_cpu(phys, len, transfer->dir);
 	}
 	arch_sync_dma_flush();
