@@ -346,7 +346,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 
 	/* Others were quicker, or no entry may hold it; it is flushed by now */
 	iommu_put_pages_list(freelist);
-	iommu_dma_retire_release(flush->space, iova, size);
+	iommu_dma_retire_release(flush->domain, iova, size);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_queue);
 

@@ -131,7 +131,8 @@ EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
  */
 void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 {
-	iommu_dma_retire_release(space_of(dev), first_granule(dev, state->addr),
+	iommu_dma_retire_release(iommu_get_dma_domain(dev),
+				 first_granule(dev, state->addr),
 				 granules_of(dev, state->addr,
 					     dma_iova_size(state)));
 }

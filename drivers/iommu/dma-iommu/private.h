@@ -258,7 +258,7 @@ bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
 			    size_t size, bool may_defer);
 void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 				 size_t size);
-bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
+bool iommu_dma_retire_release(struct iommu_domain *domain, dma_addr_t iova,
 			      size_t size);
 void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 				 size_t size);

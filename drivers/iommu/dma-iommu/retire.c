@@ -221,48 +221,8 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 	iommu_dma_space_quarantine(space, iova, size);
 }
 
-/**
- * iommu_dma_retire_release() - Give IOVA back that nothing can reach
- * @space: the space
- * @iova: start of the range
- * @size: bytes
- *
- * Context: Any context. Takes the locks of the space.
- * Return: true, or false with a message if that is not what was allocated there: the
- * range is quarantined.
- */
-bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
-			      size_t size)
-{
-	if (likely(iommu_dma_space_free(space, iova, size)))
-		return true;
-
-	iommu_dma_retire_unreleased(space, iova, size);
-	return false;
-}
-
-/**
- * iommu_dma_retire_quarantine() - Never give IOVA back that may be reachable
- * @domain: the domain
- * @iova: start of the whole range
- * @size: bytes of the whole range
- *
- * For after iommu_dma_retire_cut() has said so.
- *
- * Context: Any context. Takes the locks of the space.
- */
-void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
-				 size_t size)
-{
-	struct iommu_dma_space *space = &domain->iova_cookie->space;
-
-	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
-		 &iova, size);
-	iommu_dma_space_quarantine(space, iova, size);
-}
-
 /*
- * Some buffers outlive the driver that made them, as others have files open. What
+ * Some mappings outlive the driver that made them, as others have files open. What
  * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
  */
 static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
@@ -279,6 +239,52 @@ static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 		if (iommu_dma_lookup(domain, iova, &phys))
 			return false;
 	return true;
+}
+
+/**
+ * iommu_dma_retire_release() - Give IOVA back that nothing can reach
+ * @domain: the domain
+ * @iova: start of the range
+ * @size: bytes
+ *
+ * Context: Any context. Takes the locks of the space.
+ * Return: true, or false with a message if that is not what was allocated there: the
+ * range is quarantined.
+ */
+bool iommu_dma_retire_release(struct iommu_domain *domain, dma_addr_t iova,
+			      size_t size)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	if (likely(iommu_dma_space_free(space, iova, size)) ||
+	    was_cut_off(domain, iova, size))
+		return true;
+
+	iommu_dma_retire_unreleased(space, iova, size);
+	return false;
+}
+
+/**
+ * iommu_dma_retire_quarantine() - Never give IOVA back that may be reachable
+ * @domain: the domain
+ * @iova: start of the whole range
+ * @size: bytes of the whole range
+ *
+ * For after iommu_dma_retire_cut() has said so. What was cut off before is quarantined
+ * already, and nothing to be said about.
+ *
+ * Context: Any context. Takes the locks of the space.
+ */
+void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
+				 size_t size)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	if (was_cut_off(domain, iova, size))
+		return;
+	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
+		 &iova, size);
+	iommu_dma_space_quarantine(space, iova, size);
 }
 
 /**
@@ -305,7 +311,7 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 	}
 
 	if (likely(iommu_dma_retire_cut(retire)))
-		return iommu_dma_retire_release(space, iova, size);
+		return iommu_dma_retire_release(retire->domain, iova, size);
 	if (!retire->cleared && was_cut_off(retire->domain, iova, size))
 		return true;
 

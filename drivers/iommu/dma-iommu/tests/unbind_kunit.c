@@ -204,6 +204,39 @@ static void test_double_unmap(struct kunit *test)
 	put_page(page);
 }
 
+/*
+ * Test that ranges of the two-step API may be unlinked, freed and destroyed after their
+ * driver has gone, without a warning, as any other mapping.
+ */
+static void test_late_links(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+	phys_addr_t phys = virt_to_phys(mock_buffer(test, SZ_16K));
+	struct dma_iova_state state[3];
+
+	bind_all(test);
+	for (int i = 0; i < ARRAY_SIZE(state); i++) {
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state[i], 0,
+							   SZ_16K));
+		/* The last one is empty */
+		if (i == ARRAY_SIZE(state) - 1)
+			break;
+		KUNIT_ASSERT_EQ(test,
+				dma_iova_link(dev, &state[i], phys, 0, SZ_8K,
+					      DMA_TO_DEVICE, 0), 0);
+	}
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_16K);
+
+	dma_iova_unlink(dev, &state[0], SZ_4K, SZ_4K, DMA_TO_DEVICE, 0);
+	dma_iova_unlink(dev, &state[0], 0, SZ_4K, DMA_TO_DEVICE, 0);
+	dma_iova_free(dev, &state[0]);
+	dma_iova_destroy(dev, &state[1], SZ_8K, DMA_TO_DEVICE, 0);
+	dma_iova_destroy(dev, &state[2], 0, DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_16K);
+}
+
 /* Test that a driver which has taken all away loses nothing, in a lazy domain either */
 static void test_clean(struct kunit *test)
 {
@@ -285,6 +318,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_buffer),
 	KUNIT_CASE(test_late_noncoherent),
 	KUNIT_CASE(test_double_unmap),
+	KUNIT_CASE(test_late_links),
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_slots),
