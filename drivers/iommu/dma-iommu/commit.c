@@ -474,21 +474,28 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova)
 {
+	dma_addr_t start;
 	int ret;
 
-	*iova = 0;
-	if (!plan->size)
+	if (!plan->size) {
+		*iova = 0;
 		return 0;
+	}
 
 	request.size = plan->size;
 	request.align = plan->align;
 	request.offset = plan->offset;
-	ret = find_iova(domain, &request, iova);
+	ret = find_iova(domain, &request, &start);
 	if (ret)
 		return ret;
 
 	if (transfer)
-		return map_entries(domain, transfer, plan, *iova, prot, gfp);
-	return map_runs(domain, plan, *iova, prot, gfp);
+		ret = map_entries(domain, transfer, plan, start, prot, gfp);
+	else
+		ret = map_runs(domain, plan, start, prot, gfp);
+	if (ret)
+		return ret;
+	*iova = start;
+	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_plan);

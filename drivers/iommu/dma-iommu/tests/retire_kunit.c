@@ -366,6 +366,7 @@ static void fail_to_map(struct kunit *test, struct device *dev, enum way way,
 	default:
 		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, 4 * PAGE_SIZE,
 							   &iova, GFP_KERNEL));
+		KUNIT_EXPECT_EQ(test, iova, 0x5eed);
 	}
 }
 
