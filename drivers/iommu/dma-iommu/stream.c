@@ -176,12 +176,8 @@ static void sync_part(const struct iommu_dma_transfer *transfer,
 	if (!size)
 		return;
 
-	/*
-	 * The IOMMU API has no better answer than 0 for "not mapped", which is an
-	 * address only where there is memory at 0.
-	 */
-	piece.phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), iova);
-	if (WARN_ON_ONCE(!piece.phys && !pfn_valid(0)))
+	if (WARN_ON_ONCE(!iommu_dma_lookup(iommu_get_dma_domain(dev), iova,
+					   &piece.phys)))
 		return;
 
 	if (iommu_dma_bounce_is_slot(dev, piece.phys)) {

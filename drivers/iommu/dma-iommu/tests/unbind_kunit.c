@@ -237,6 +237,23 @@ static void test_late_links(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_16K);
 }
 
+/* Test that a mapping of physical address 0 is cut off as any other, and as a part of one */
+static void test_phys_0(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+
+	bind_all(test);
+	for (size_t size = SZ_4K; size <= SZ_16K; size *= 2)
+		KUNIT_ASSERT_NE(test,
+				iommu_dma_map_phys(dev, 0, size, DMA_TO_DEVICE,
+						   DMA_ATTR_MMIO),
+				DMA_MAPPING_ERROR);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_4K + SZ_8K + SZ_16K);
+}
+
 /* Test that a driver which has taken all away loses nothing, in a lazy domain either */
 static void test_clean(struct kunit *test)
 {
@@ -319,6 +336,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_late_noncoherent),
 	KUNIT_CASE(test_double_unmap),
 	KUNIT_CASE(test_late_links),
+	KUNIT_CASE(test_phys_0),
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_slots),
