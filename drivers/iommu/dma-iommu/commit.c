@@ -45,7 +45,10 @@ static bool match_pages(const struct iommu_domain *domain,
 	return false;
 }
 
-/* Find IOVA, if need be what waits for an invalidation */
+/*
+ * Find IOVA, if need be what waits for an invalidation: then takes the steps of
+ * iommu_dma_flush_drain(), as many as there are entries, in the caller's context.
+ */
 static int find_iova(struct iommu_domain *domain,
 		     const struct iommu_dma_request *request, dma_addr_t *iova)
 {

@@ -13,7 +13,10 @@
  * has one queue); two more where somebody begins to invalidate just then, and does not
  * get on with it. So is the work: a call releases IOMMU_DMA_FLUSH_PER_CALL entries,
  * and invalidates if its queue is full; a tick of a queue's timer invalidates once
- * and releases IOMMU_DMA_FLUSH_PER_TICK.
+ * and releases IOMMU_DMA_FLUSH_PER_TICK. One call is the exception: a mapping that
+ * finds no IOVA releases all that waits before it is refused, perhaps with its caller's
+ * interrupts off. That are up to IOMMU_DMA_QUEUE_MANY entries per CPU, or
+ * IOMMU_DMA_QUEUE_SINGLE.
  *
  * Each CPU has a queue and each queue has a timer, which is set while the queue is
  * not empty, on the CPU that queues. A tick looks at the oldest entry: if an
@@ -419,7 +422,8 @@ static bool anything_waits(struct iommu_dma_flush *flush)
  *
  * For when IOVA is needed that waits, or time does not matter. What is queued at the
  * same time may stay. Invalidates if anything waits. Takes a step per entry and one
- * per CPU, up to IOMMU_DMA_FLUSH_PER_TICK at a time with interrupts off.
+ * per CPU. Where the caller has interrupts on, they are off for up to
+ * IOMMU_DMA_FLUSH_PER_TICK at a time.
  *
  * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver.
  * Return: true if anything waited.
