@@ -27,6 +27,23 @@ typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
 
 /* One buffer */
 
+/*
+ * Keep a buffer within a segment. A device with an unusual boundary gets IOVA that is
+ * aligned to the buffer's size, as long as that is not more than a segment.
+ */
+static void keep_in_segment(struct device *dev,
+			    struct iommu_dma_request *request, size_t granules)
+{
+	unsigned long boundary = dma_get_seg_boundary(dev);
+	size_t size;
+
+	if (likely(boundary >= U32_MAX) || granules - 1 > boundary)
+		return;
+	size = roundup_pow_of_two(request->offset + granules);
+	if (size - 1 <= boundary)
+		request->align = max(request->align, size);
+}
+
 /**
  * iommu_dma_map_phys() - Map a physically contiguous buffer
  * @dev: the device
@@ -34,6 +51,10 @@ typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
  * @size: bytes
  * @dir: direction of the transfer
  * @attrs: DMA attributes
+ *
+ * The IOVA is not aligned to the size. It is within a segment, if the device has set a
+ * segment boundary below 4 GiB - 1 and the granules of the buffer fit: what is larger,
+ * or has to keep address bits that are at odds with that, crosses it.
  *
  * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
  * where the buffer bounces, of swiotlb.
@@ -68,6 +89,7 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 		return DMA_MAPPING_ERROR;
 
 	iommu_dma_keep_bits(dev, space, &request, phys);
+	keep_in_segment(dev, &request, granules);
 	if (bounce)
 		in_place = iommu_dma_split(space, phys, size);
 	if (iommu_dma_need_cache_sync(dev, attrs) && in_place.middle) {
