@@ -193,9 +193,10 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 	unsigned int count = pages_of(size);
 	struct sg_table sgt;
 	struct page **pages;
+	dma_addr_t iova;
 	void *cpu_addr;
 
-	pages = alloc_mapped_pages(dev, size, &sgt, gfp, attrs, handle);
+	pages = alloc_mapped_pages(dev, size, &sgt, gfp, attrs, &iova);
 	if (!pages)
 		return NULL;
 
@@ -204,7 +205,9 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 	cpu_addr = dma_common_pages_remap(pages, size,
 					  dma_pgprot(dev, PAGE_KERNEL, attrs),
 					  __builtin_return_address(0));
-	if (!cpu_addr && unmap_pages(dev, *handle, count))
+	if (cpu_addr)
+		*handle = iova;
+	else if (unmap_pages(dev, iova, count))
 		free_page_array(pages, count);
 	return cpu_addr;
 }
@@ -273,8 +276,8 @@ static void free_memory(struct device *dev, void *cpu_addr, size_t size)
  * iommu_dma_alloc() - Allocate a coherent buffer
  * @dev: the device
  * @size: bytes; whole pages are allocated
- * @handle: set to the DMA address, which is aligned to @size rounded up to a
- *	    power of two, and at least to a page
+ * @handle: set to the DMA address on success, which is aligned to @size rounded up
+ *	    to a power of two, and at least to a page
  * @gfp: whether the call may sleep, and how hard to try
  * @attrs: DMA attributes. DMA_ATTR_FORCE_CONTIGUOUS asks for memory that is
  *	   physically contiguous; DMA_ATTR_ALLOC_SINGLE_PAGES for a quick search

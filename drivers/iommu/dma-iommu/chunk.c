@@ -499,6 +499,31 @@ bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 }
 
 /**
+ * iommu_dma_chunk_quarantined() - Are granules quarantined?
+ * @chunk: the chunk
+ * @first: bit of the first granule
+ * @count: granules, not beyond the end of the chunk
+ *
+ * Takes a step per word.
+ *
+ * Context: Any context.
+ * Return: true if all of them are.
+ */
+bool iommu_dma_chunk_quarantined(const struct iommu_dma_chunk *chunk,
+				 unsigned int first, unsigned int count)
+{
+	unsigned int last = first + count - 1;
+
+	for (unsigned int word = first / BITS_PER_LONG;
+	     word <= last / BITS_PER_LONG; word++)
+		if (word_mask(word, first, last) &
+		    ~(READ_ONCE(chunk->claimed[word]) &
+		      READ_ONCE(chunk->joined[word])))
+			return false;
+	return true;
+}
+
+/**
  * iommu_dma_chunk_next_used() - Find granules that were taken together
  * @chunk: the chunk, which does not change meanwhile
  * @bit: where to begin; set to the first granule

@@ -217,6 +217,8 @@ bool iommu_dma_chunk_take_all(struct iommu_dma_chunk *chunk);
 bool iommu_dma_chunk_give_all(struct iommu_dma_chunk *chunk);
 bool iommu_dma_chunk_quarantine(struct iommu_dma_chunk *chunk,
 				unsigned int first, unsigned int count);
+bool iommu_dma_chunk_quarantined(const struct iommu_dma_chunk *chunk,
+				 unsigned int first, unsigned int count);
 bool iommu_dma_chunk_next_used(const struct iommu_dma_chunk *chunk,
 			       unsigned int *bit, unsigned int *count);
 bool iommu_dma_chunk_ends(const struct iommu_dma_chunk *chunk,

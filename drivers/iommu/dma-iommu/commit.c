@@ -41,7 +41,10 @@ static bool match_pages(const struct iommu_domain *domain,
 	return false;
 }
 
-/* Find IOVA, if need be what waits for an invalidation */
+/*
+ * Find IOVA, if need be what waits for an invalidation: then takes the steps of
+ * iommu_dma_flush_drain(), as many as there are entries, in the caller's context.
+ */
 static int find_iova(struct iommu_domain *domain,
 		     const struct iommu_dma_request *request, dma_addr_t *iova)
 {
@@ -102,6 +105,17 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 	return find_room(domain, request, phys, iova);
 }
 
+/* Give IOVA back that a mapping has failed in, unless some of that is still there */
+static int give_up(struct iommu_domain *domain, dma_addr_t start, size_t size,
+		   int ret)
+{
+	if (ret == -ENOTRECOVERABLE)
+		iommu_dma_retire_quarantine(domain, start, size);
+	else
+		iommu_dma_space_free(&domain->iova_cookie->space, start, size);
+	return ret;
+}
+
 /* Make the mappings visible to the IOMMU and say where the data is, or undo it all */
 static int finish_range(struct iommu_domain *domain, dma_addr_t start,
 			size_t size)
@@ -154,14 +168,11 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	if (ret)
 		return ret;
 
-	/* The core undoes what fails here, and does not say if that failed */
 	vec.paddr = phys - offset;
 	vec.len = request.size;
 	ret = iommu_map_vec_nosync(domain, start, &vec, 1, prot, gfp);
-	if (ret) {
-		iommu_dma_space_free(space, start, request.size);
-		return ret;
-	}
+	if (ret)
+		return give_up(domain, start, request.size, ret);
 
 	ret = finish_range(domain, start, request.size);
 	if (ret)
@@ -187,7 +198,8 @@ static int map_slot(struct iommu_domain *domain,
 
 	ret = iommu_map_nosync(domain, ALIGN_DOWN(iova, granule),
 			       ALIGN_DOWN(slot, granule), granule, prot, gfp);
-	if (ret)
+	/* The device may still reach one that could not be undone */
+	if (ret && ret != -ENOTRECOVERABLE)
 		iommu_dma_bounce_drop(transfer->dev, slot);
 	return ret;
 }
@@ -232,8 +244,8 @@ static bool undo_buffer(struct iommu_domain *domain,
  * Context: Any context if @gfp does not block. Takes the locks of swiotlb and of
  * the IOMMU driver.
  * Return: 0, or nothing is mapped and no slot is taken:
- * * -ENOTRECOVERABLE	- except that undoing it failed. The caller must quarantine
- *			  the IOVA.
+ * * -ENOTRECOVERABLE	- except that undoing it failed, here or in the core. The
+ *			  caller must quarantine the IOVA.
  * * other	- as of iommu_dma_bounce_take() or of the IOMMU driver.
  */
 int iommu_dma_commit_buffer(struct iommu_domain *domain,
@@ -309,43 +321,39 @@ int iommu_dma_commit_bounced(struct iommu_domain *domain,
 	ret = iommu_dma_commit_buffer(domain, transfer, start + offset, phys,
 				      size, prot, gfp);
 	if (ret)
-		goto err_release;
+		return give_up(domain, start, request.size, ret);
 
 	ret = iommu_sync_map(domain, start, request.size);
 	if (ret) {
 		if (!undo_buffer(domain, transfer, start + offset, size))
 			ret = -ENOTRECOVERABLE;
-		goto err_release;
+		return give_up(domain, start, request.size, ret);
 	}
 
 	*iova = start + offset;
 	return 0;
-
-err_release:
-	if (ret == -ENOTRECOVERABLE)
-		iommu_dma_retire_quarantine(domain, start, request.size);
-	else
-		iommu_dma_space_free(space, start, request.size);
-	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_bounced);
 
-/* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
+/* Undo what is mapped of @plan below @mapped, for @ret or -ENOTRECOVERABLE */
 static int roll_back(struct iommu_domain *domain,
 		     const struct iommu_dma_plan *plan, dma_addr_t start,
-		     size_t mapped)
+		     size_t mapped, int ret)
 {
 	struct iommu_dma_retire retire __uninitialized;
 	struct iommu_dma_walk walk;
 	struct iommu_dma_run run __uninitialized;
 
 	iommu_dma_retire_begin(&retire, domain, false);
+	/* Some of the run after these is still there */
+	retire.mismatch = ret == -ENOTRECOVERABLE;
+
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
 		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
 	if (!iommu_dma_retire_finish(&retire, start, plan->size))
 		return -ENOTRECOVERABLE;
-	return 0;
+	return ret;
 }
 
 static int prot_of(int prot, bool mmio)
@@ -367,17 +375,16 @@ static int map_runs(struct iommu_domain *domain,
 					   run.nr, prot_of(prot, run.mmio),
 					   gfp);
 		if (ret)
-			return roll_back(domain, plan, start, run.offset) ?:
-									    ret;
+			return roll_back(domain, plan, start, run.offset, ret);
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);
 	if (ret)
-		return roll_back(domain, plan, start, plan->size) ?: ret;
+		return roll_back(domain, plan, start, plan->size, ret);
 	return 0;
 }
 
-/* Undo the first @count entries that take IOVA: 0, or -ENOTRECOVERABLE */
+/* Undo the first @count entries that take IOVA, for @ret or -ENOTRECOVERABLE */
 static int roll_back_entries(struct iommu_domain *domain,
 			     const struct iommu_dma_transfer *transfer,
 			     const struct iommu_dma_plan *plan,
@@ -478,21 +485,28 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova)
 {
+	dma_addr_t start;
 	int ret;
 
-	*iova = 0;
-	if (!plan->size)
+	if (!plan->size) {
+		*iova = 0;
 		return 0;
+	}
 
 	request.size = plan->size;
 	request.align = plan->align;
 	request.offset = plan->offset;
-	ret = find_iova(domain, &request, iova);
+	ret = find_iova(domain, &request, &start);
 	if (ret)
 		return ret;
 
 	if (transfer)
-		return map_entries(domain, transfer, plan, *iova, prot, gfp);
-	return map_runs(domain, plan, *iova, prot, gfp);
+		ret = map_entries(domain, transfer, plan, start, prot, gfp);
+	else
+		ret = map_runs(domain, plan, start, prot, gfp);
+	if (ret)
+		return ret;
+	*iova = start;
+	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_plan);

@@ -10,14 +10,19 @@
  *
  * The window is bounded: what is queued is out of reach of the device after
  * IOMMU_DMA_FLUSH_MS, give or take a jiffy (IOMMU_DMA_FLUSH_SINGLE_MS where a domain
- * has one queue). So is the work: a call releases IOMMU_DMA_FLUSH_PER_CALL entries,
+ * has one queue); two more where somebody begins to invalidate just then, and does not
+ * get on with it. So is the work: a call releases IOMMU_DMA_FLUSH_PER_CALL entries,
  * and invalidates if its queue is full; a tick of a queue's timer invalidates once
- * and releases IOMMU_DMA_FLUSH_PER_TICK.
+ * and releases IOMMU_DMA_FLUSH_PER_TICK. One call is the exception: a mapping that
+ * finds no IOVA releases all that waits before it is refused, perhaps with its caller's
+ * interrupts off. That are up to IOMMU_DMA_QUEUE_MANY entries per CPU, or
+ * IOMMU_DMA_QUEUE_SINGLE.
  *
  * Each CPU has a queue and each queue has a timer, which is set while the queue is
  * not empty, on the CPU that queues. A tick looks at the oldest entry: if an
- * invalidation has begun after it was queued, on whichever CPU, there is none to do.
- * So the CPUs together invalidate about once in a period, however many they are. The
+ * invalidation has begun after it was queued, on whichever CPU, there is none to do,
+ * unless that has been under way for a jiffy: who is at it may have been preempted. So
+ * the CPUs together invalidate about once in a period, however many they are. The
  * timers of a CPU that goes offline move to another one, and its entries with them.
  *
  * A domain whose invalidations are dear (dev_iommu::shadow_on_flush) has one long
@@ -25,16 +30,18 @@
  *
  * Protocol. Whoever unmaps:		  Whoever invalidates:
  *
- *	clear the page table		    started++
+ *	clear the page table		    number = ++started
  *	smp_mb()			    smp_mb()
  *	entry->started = started	    invalidate, which reads the page table
  *					    smp_mb()
- *					    finished++
+ *					    finished = max(finished, number)
  *
- * An entry may be released when finished > entry->started: then one of the
- * invalidations that have ended began after the entry had read started. By the two
- * barriers it has seen the page table cleared. That is the store buffering pattern;
- * Documentation/litmus-tests/dma-iommu/flush.litmus has it for herd.
+ * An entry may be released when finished > entry->started: then finished is the number
+ * of an invalidation that has ended, and which began after the entry had read started.
+ * By the two barriers it has seen the page table cleared. That is the store buffering
+ * pattern; Documentation/litmus-tests/dma-iommu/flush.litmus has it for herd. Those that
+ * began earlier need not have ended: nobody waits for one who does not get on with it,
+ * see Documentation/litmus-tests/dma-iommu/overtake.litmus.
  *
  * Lock order: iommu_dma_queue::lock, then the locks of the IOVA space. The locks of
  * the IOMMU driver are not taken inside these. flush_mutex, which protects the list
@@ -84,7 +91,7 @@ static struct iommu_dma_waiting *entry_at(struct iommu_dma_queue *queue,
 /* Is what was queued when @started was read out of reach of the device? */
 static bool is_flushed(struct iommu_dma_flush *flush, u32 started)
 {
-	/* Both wrap around; no entry is half a revolution old */
+	/* Both wrap around; no entry is half a revolution old. Pairs with note_finished(). */
 	return (s32)(atomic_read_acquire(&flush->finished) - started) > 0;
 }
 
@@ -106,6 +113,13 @@ static bool flush_is_under_way(struct iommu_dma_queue *queue)
 	       (s32)(started - entry_at(queue, queue->head)->started) > 0;
 }
 
+/* Has who began to invalidate last had the time for it, and has not ended? */
+static bool flush_is_late(struct iommu_dma_flush *flush)
+{
+	return atomic_read(&flush->started) != atomic_read(&flush->finished) &&
+	       time_after(jiffies, READ_ONCE(flush->began) + 1);
+}
+
 /*
  * Is it time to invalidate? While many entries that have been are being released,
  * those behind them must not wait for that.
@@ -114,12 +128,14 @@ static bool flush_is_due(struct iommu_dma_queue *queue)
 {
 	struct iommu_dma_flush *flush = queue->flush;
 
-	if (!waiting(queue))
+	if (!waiting(queue) ||
+	    is_flushed(flush, entry_at(queue, queue->tail - 1)->started))
 		return false;
+	if (flush_is_late(flush))
+		return true;
 	if (!oldest_flushed(queue))
 		return !flush_is_under_way(queue);
-	return !is_flushed(flush, entry_at(queue, queue->tail - 1)->started) &&
-	       time_after_eq(jiffies, READ_ONCE(flush->began) + flush->period);
+	return time_after_eq(jiffies, READ_ONCE(flush->began) + flush->period);
 }
 
 /*
@@ -208,38 +224,37 @@ static void set_timer(struct iommu_dma_queue *queue, unsigned long when)
 	mod_timer(&queue->timer, when);
 }
 
+/* Invalidations may end in another order than they began in: the last one counts */
+static void note_finished(struct iommu_dma_flush *flush, int number)
+{
+	int finished = atomic_read(&flush->finished);
+
+	/* Both wrap around. Fully ordered: pairs with that in is_flushed() */
+	while ((s32)((u32)number - finished) > 0 &&
+	       !atomic_try_cmpxchg(&flush->finished, &finished, number))
+		;
+}
+
 /**
  * iommu_dma_flush_now() - Invalidate all of a domain
  * @flush: its lazy mode
+ *
+ * All that is queued already is out of reach of devices when it returns.
  *
  * Context: Any context. Takes the locks of the IOMMU driver; waits for the
  * invalidation.
  */
 void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 {
+	int number;
+
 	WRITE_ONCE(flush->began, jiffies);
-	atomic_inc(&flush->started);
-	/* Pairs with smp_mb() in iommu_dma_flush_queue() */
-	smp_mb__after_atomic();
+	/* Fully ordered: pairs with smp_mb() in iommu_dma_flush_queue() */
+	number = atomic_inc_return(&flush->started);
 	iommu_flush_iotlb_all(flush->domain);
-	/* Pairs with atomic_read_acquire() in oldest_flushed() */
-	smp_mb__before_atomic();
-	atomic_inc(&flush->finished);
+	note_finished(flush, number);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);
-
-/*
- * Invalidate until all that is queued already is out of reach of devices. Once is not
- * enough if others have begun to and not ended yet, perhaps as they were preempted.
- */
-static void flush_queued(struct iommu_dma_flush *flush)
-{
-	u32 started = atomic_read(&flush->started);
-
-	do
-		iommu_dma_flush_now(flush);
-	while (!is_flushed(flush, started));
-}
 
 /*
  * Runs with the timer of a queue. Entries that stay were queued after the last
@@ -329,7 +344,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 	/*
 	 * Whoever invalidates without having been counted yet in @started, or to end
 	 * lazy mode without that being seen here, sees what the caller has cleared.
-	 * Pairs with smp_mb__after_atomic() in iommu_dma_flush_now().
+	 * Pairs with atomic_inc_return() in iommu_dma_flush_now().
 	 */
 	smp_mb();
 
@@ -346,7 +361,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 
 	/* Others were quicker, or no entry may hold it; it is flushed by now */
 	iommu_put_pages_list(freelist);
-	iommu_dma_retire_release(flush->space, iova, size);
+	iommu_dma_retire_release(flush->domain, iova, size);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_queue);
 
@@ -407,7 +422,8 @@ static bool anything_waits(struct iommu_dma_flush *flush)
  *
  * For when IOVA is needed that waits, or time does not matter. What is queued at the
  * same time may stay. Invalidates if anything waits. Takes a step per entry and one
- * per CPU, up to IOMMU_DMA_FLUSH_PER_TICK at a time with interrupts off.
+ * per CPU. Where the caller has interrupts on, they are off for up to
+ * IOMMU_DMA_FLUSH_PER_TICK at a time.
  *
  * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver.
  * Return: true if anything waited.
@@ -419,7 +435,7 @@ bool iommu_dma_flush_drain(struct iommu_dma_flush *flush)
 	if (!anything_waits(flush))
 		return false;
 
-	flush_queued(flush);
+	iommu_dma_flush_now(flush);
 	if (flush->single) {
 		drain_queue(flush->single);
 		return true;
@@ -601,7 +617,7 @@ void iommu_dma_flush_destroy(struct iommu_dma_lazy *lazy)
 			timer_shutdown_sync(&per_cpu_ptr(flush->queues,
 							 cpu)->timer);
 
-	flush_queued(flush);
+	iommu_dma_flush_now(flush);
 	if (flush->single) {
 		destroy_queue(flush->single);
 		kfree(flush->single);

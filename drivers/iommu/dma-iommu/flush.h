@@ -80,8 +80,8 @@ struct iommu_dma_queue {
  * @queues: one per CPU, or NULL
  * @single: the one queue, if @queues is NULL
  * @period: jiffies that an entry waits at most
- * @started: invalidations of the whole domain that have begun
- * @finished: invalidations of the whole domain that have ended
+ * @started: invalidations of the whole domain that have begun: the number of the last
+ * @finished: the highest number of one that has ended
  * @began: jiffies when the last one began
  * @ended: nothing may wait any more
  * @list: in the list of all, which is there for when the machine sleeps

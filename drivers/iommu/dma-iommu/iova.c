@@ -378,6 +378,28 @@ void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_quarantine);
 
 /**
+ * iommu_dma_space_quarantined() - Is a range never handed out again?
+ * @space: the space
+ * @iova: start of the range
+ * @size: bytes of the range
+ *
+ * Takes the steps of iommu_dma_zone_quarantined().
+ *
+ * Context: Any context. Takes the lock of a zone.
+ * Return: true if all of it is part of what iommu_dma_space_quarantine() was told.
+ */
+bool iommu_dma_space_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
+				 size_t size)
+{
+	u64 granule = iova >> space->shift;
+
+	return in_space(space, iova, size) &&
+	       iommu_dma_zone_quarantined(zone_of(space, granule), granule,
+					  size >> space->shift);
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_quarantined);
+
+/**
  * iommu_dma_space_next_used() - Find a range that was allocated
  * @space: the space, of which nothing is allocated or freed meanwhile
  * @iova: where to begin; set to the start of the range

@@ -75,6 +75,8 @@ bool iommu_dma_space_settle(struct iommu_dma_space *space,
 			    size_t size);
 void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 				size_t size);
+bool iommu_dma_space_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
+				 size_t size);
 bool iommu_dma_space_next_used(struct iommu_dma_space *space, dma_addr_t *iova,
 			       size_t *size);
 

@@ -131,11 +131,21 @@ EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
  */
 void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 {
-	iommu_dma_retire_release(space_of(dev), first_granule(dev, state->addr),
+	iommu_dma_retire_release(iommu_get_dma_domain(dev),
+				 first_granule(dev, state->addr),
 				 granules_of(dev, state->addr,
 					     dma_iova_size(state)));
 }
 EXPORT_SYMBOL_GPL(dma_iova_free);
+
+/* Never use a range again of which a part may still be reachable */
+static void quarantine_range(struct device *dev, struct dma_iova_state *state)
+{
+	iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
+				    first_granule(dev, state->addr),
+				    granules_of(dev, state->addr,
+						dma_iova_size(state)));
+}
 
 static int link_bounced(struct device *dev, struct dma_iova_state *state,
 			phys_addr_t phys, size_t offset, size_t size,
@@ -157,14 +167,24 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
 				      state->addr + offset, phys, size,
 				      iommu_dma_prot(dev, dir, attrs),
 				      GFP_ATOMIC);
-	if (ret == -ENOTRECOVERABLE)
-		iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
-					    first_granule(dev, state->addr),
-					    granules_of(dev, state->addr,
-							dma_iova_size(state)));
 	if (!ret)
 		state->__size |= DMA_IOVA_USE_SWIOTLB;
 	return ret;
+}
+
+static int link_in_place(struct device *dev, struct dma_iova_state *state,
+			 phys_addr_t phys, size_t offset, size_t size,
+			 enum dma_data_direction dir, unsigned long attrs)
+{
+	dma_addr_t iova = state->addr + offset;
+
+	if (iommu_dma_need_cache_sync(dev, attrs))
+		iommu_dma_cache_for_device(phys, size, dir);
+	return iommu_map_nosync(iommu_get_dma_domain(dev),
+				first_granule(dev, iova),
+				first_granule(dev, phys),
+				granules_of(dev, iova, size),
+				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
 }
 
 /**
@@ -190,6 +210,8 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
  * * -EOPNOTSUPP	- the memory is shared with the host, or has to be coherent
  *			  for a device that is not. A retry does not help.
  * * -ENOMEM	- no memory, or no room in swiotlb. A retry may help.
+ * * -ENOTRECOVERABLE	- some of it was mapped and could not be undone: the device
+ *			  may reach it, and the range is quarantined.
  * * other	- the IOMMU driver refused.
  */
 int dma_iova_link(struct device *dev, struct dma_iova_state *state,
@@ -197,7 +219,7 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		  enum dma_data_direction dir, unsigned long attrs)
 {
 	dma_addr_t iova = state->addr + offset;
-	int bounce;
+	int bounce, ret;
 
 	if (attrs & DMA_ATTR_CC_SHARED)
 		return -EOPNOTSUPP;
@@ -211,15 +233,12 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 	if (bounce < 0)
 		return bounce;
 	if (bounce)
-		return link_bounced(dev, state, phys, offset, size, dir, attrs);
-
-	if (iommu_dma_need_cache_sync(dev, attrs))
-		iommu_dma_cache_for_device(phys, size, dir);
-	return iommu_map_nosync(iommu_get_dma_domain(dev),
-				first_granule(dev, iova),
-				first_granule(dev, phys),
-				granules_of(dev, iova, size),
-				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
+		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
+	else
+		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
+	if (ret == -ENOTRECOVERABLE)
+		quarantine_range(dev, state);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);
 
@@ -264,11 +283,12 @@ static void sync_links(const struct iommu_dma_transfer *transfer,
 	size_t len;
 
 	for (; size; iova += len, size -= len) {
-		phys_addr_t phys =
-			iommu_iova_to_phys(iommu_get_dma_domain(dev), iova);
+		phys_addr_t phys;
 
 		len = min(size, granule - iommu_dma_offset(space_of(dev), iova));
-		if (!iommu_dma_bounce_is_slot(dev, phys))
+		/* What should be linked and is not, retire.c reports */
+		if (iommu_dma_lookup(iommu_get_dma_domain(dev), iova, &phys) &&
+		    !iommu_dma_bounce_is_slot(dev, phys))
 			iommu_dma_cache_for_cpu(phys, len, transfer->dir);
 	}
 	arch_sync_dma_flush();
@@ -328,10 +348,7 @@ void dma_iova_unlink(struct device *dev, struct dma_iova_state *state,
 
 	unlink_begin(&retire, &bounced, &transfer, state, offset, size, false);
 	if (!iommu_dma_retire_cut(&retire))
-		iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
-					    first_granule(dev, state->addr),
-					    granules_of(dev, state->addr,
-							dma_iova_size(state)));
+		quarantine_range(dev, state);
 }
 EXPORT_SYMBOL_GPL(dma_iova_unlink);
 

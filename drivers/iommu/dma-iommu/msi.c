@@ -228,7 +228,8 @@ static int map_doorbell(struct iommu_domain *domain, struct device *dev,
 	doorbell->iova = domain->msi_cookie->next;
 	ret = iommu_map(domain, doorbell->iova, doorbell->phys, doorbell->size,
 			prot, GFP_KERNEL);
-	if (!ret)
+	/* Nor is there room where one could not be undone */
+	if (!ret || ret == -ENOTRECOVERABLE)
 		domain->msi_cookie->next += doorbell->size;
 	return ret;
 }

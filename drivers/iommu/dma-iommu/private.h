@@ -169,6 +169,25 @@ iommu_dma_device_request(struct device *dev, u64 dma_mask)
 	};
 }
 
+/**
+ * iommu_dma_lookup() - Walk the page table of a domain
+ * @domain: the domain
+ * @iova: what to look up
+ * @phys: set to the physical address, 0 if there is none
+ *
+ * The IOMMU API says 0 for "not mapped". That is an address too, but the one behind it
+ * is not 0 in a page that is mapped.
+ *
+ * Context: Any context.
+ * Return: true if @iova is mapped.
+ */
+static inline bool iommu_dma_lookup(struct iommu_domain *domain,
+				    dma_addr_t iova, phys_addr_t *phys)
+{
+	*phys = iommu_iova_to_phys(domain, iova);
+	return *phys || iommu_iova_to_phys(domain, iova | 1);
+}
+
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);
 
@@ -239,7 +258,7 @@ bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,
 			    size_t size, bool may_defer);
 void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 				 size_t size);
-bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
+bool iommu_dma_retire_release(struct iommu_domain *domain, dma_addr_t iova,
 			      size_t size);
 void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 				 size_t size);

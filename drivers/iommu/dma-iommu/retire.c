@@ -221,9 +221,29 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 	iommu_dma_space_quarantine(space, iova, size);
 }
 
+/*
+ * Some mappings outlive the driver that made them, as others have files open. What
+ * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
+ */
+static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
+			size_t size)
+{
+	struct iommu_dma_cookie *cookie = domain->iova_cookie;
+	phys_addr_t phys;
+
+	if (!READ_ONCE(cookie->cut_off) ||
+	    !iommu_dma_space_quarantined(&cookie->space, iova, size))
+		return false;
+	for (; size; iova += cookie->space.granule,
+		     size -= cookie->space.granule)
+		if (iommu_dma_lookup(domain, iova, &phys))
+			return false;
+	return true;
+}
+
 /**
  * iommu_dma_retire_release() - Give IOVA back that nothing can reach
- * @space: the space
+ * @domain: the domain
  * @iova: start of the range
  * @size: bytes
  *
@@ -231,10 +251,13 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
  * Return: true, or false with a message if that is not what was allocated there: the
  * range is quarantined.
  */
-bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
+bool iommu_dma_retire_release(struct iommu_domain *domain, dma_addr_t iova,
 			      size_t size)
 {
-	if (likely(iommu_dma_space_free(space, iova, size)))
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	if (likely(iommu_dma_space_free(space, iova, size)) ||
+	    was_cut_off(domain, iova, size))
 		return true;
 
 	iommu_dma_retire_unreleased(space, iova, size);
@@ -247,7 +270,8 @@ bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
  * @iova: start of the whole range
  * @size: bytes of the whole range
  *
- * For after iommu_dma_retire_cut() has said so.
+ * For after iommu_dma_retire_cut() has said so. What was cut off before is quarantined
+ * already, and nothing to be said about.
  *
  * Context: Any context. Takes the locks of the space.
  */
@@ -256,27 +280,11 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 
+	if (was_cut_off(domain, iova, size))
+		return;
 	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
 		 &iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
-}
-
-/*
- * Some buffers outlive the driver that made them, as others have files open. What
- * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
- */
-static bool was_cut_off(struct iommu_dma_retire *retire, dma_addr_t iova,
-			size_t size)
-{
-	struct iommu_domain *domain = retire->domain;
-	size_t granule = domain->iova_cookie->space.granule;
-
-	if (!domain->iova_cookie->cut_off || retire->cleared)
-		return false;
-	for (; size; iova += granule, size -= granule)
-		if (iommu_iova_to_phys(domain, iova))
-			return false;
-	return true;
 }
 
 /**
@@ -303,8 +311,8 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 	}
 
 	if (likely(iommu_dma_retire_cut(retire)))
-		return iommu_dma_retire_release(space, iova, size);
-	if (was_cut_off(retire, iova, size))
+		return iommu_dma_retire_release(retire->domain, iova, size);
+	if (!retire->cleared && was_cut_off(retire->domain, iova, size))
 		return true;
 
 	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",

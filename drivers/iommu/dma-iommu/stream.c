@@ -64,6 +64,24 @@ static int map_with_care(struct iommu_domain *domain,
 				      GFP_ATOMIC, iova);
 }
 
+/*
+ * Keep a buffer within a segment of @boundary + 1 bytes, which is unusual: the IOVA is
+ * aligned to the buffer's size, as long as that is not more than a segment.
+ */
+static void keep_in_segment(const struct iommu_dma_space *space,
+			    struct iommu_dma_request *request, phys_addr_t phys,
+			    size_t size, unsigned long boundary)
+{
+	size_t granules, together;
+
+	if (!iommu_dma_granules(space, phys, size, &granules) ||
+	    granules - 1 > boundary)
+		return;
+	together = roundup_pow_of_two(request->offset + granules);
+	if (together - 1 <= boundary)
+		request->align = max(request->align, together);
+}
+
 /**
  * iommu_dma_map_phys() - Map a physically contiguous buffer
  * @dev: the device
@@ -71,6 +89,10 @@ static int map_with_care(struct iommu_domain *domain,
  * @size: bytes
  * @dir: direction of the transfer
  * @attrs: DMA attributes
+ *
+ * The IOVA is not aligned to the size. It is within a segment, if the device has set a
+ * segment boundary below 4 GiB - 1 and the granules of the buffer fit: what is larger,
+ * or has to keep address bits that are at odds with that, crosses it.
  *
  * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
  * where the buffer bounces, of swiotlb.
@@ -85,12 +107,18 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 		iommu_dma_device_request(dev, dma_get_mask(dev));
 	struct iommu_domain *domain = iommu_dma_enter(dev);
 	int prot = iommu_dma_prot(dev, dir, attrs), ret;
+	struct iommu_dma_space *space;
+	unsigned long boundary;
 	dma_addr_t iova;
 
 	if (!domain)
 		return DMA_MAPPING_ERROR;
 
-	iommu_dma_keep_bits(dev, &domain->iova_cookie->space, &request, phys);
+	space = &domain->iova_cookie->space;
+	iommu_dma_keep_bits(dev, space, &request, phys);
+	boundary = dma_get_seg_boundary(dev);
+	if (unlikely(boundary < U32_MAX))
+		keep_in_segment(space, &request, phys, size, boundary);
 	if (likely(iommu_dma_dev_plain(dev)))
 		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
 					     GFP_ATOMIC, &iova);
@@ -113,17 +141,17 @@ static void unmap_with_care(struct iommu_domain *domain,
 	struct iommu_dma_split in_place = { .middle = size };
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
-	phys_addr_t phys = 0;
 	bool bounce, gone;
+	phys_addr_t phys;
 
 	/* The offset into a granule is all that this asks of an address */
 	bounce = iommu_dma_bounce_check(transfer->dev, iova, size,
 					transfer->dir, transfer->attrs) > 0;
 	if (bounce)
 		in_place = iommu_dma_split(space, iova, size);
-	sync &= in_place.middle > 0;
-	if (sync)
-		phys = iommu_iova_to_phys(domain, iova + in_place.head);
+	/* One that comes late may find it gone: see iommu_dma_driver_unbound() */
+	sync &= in_place.middle > 0 &&
+		iommu_dma_lookup(domain, iova + in_place.head, &phys);
 
 	if (bounce) {
 		iommu_dma_retire_begin_bounced(&retire, domain, &bounced,
@@ -193,12 +221,8 @@ static void sync_part(const struct iommu_dma_transfer *transfer,
 	if (!size)
 		return;
 
-	/*
-	 * The IOMMU API has no better answer than 0 for "not mapped", which is an
-	 * address only where there is memory at 0.
-	 */
-	piece.phys = iommu_iova_to_phys(iommu_get_dma_domain(dev), iova);
-	if (WARN_ON_ONCE(!piece.phys && !pfn_valid(0)))
+	if (WARN_ON_ONCE(!iommu_dma_lookup(iommu_get_dma_domain(dev), iova,
+					   &piece.phys)))
 		return;
 
 	if (iommu_dma_bounce_is_slot(dev, piece.phys)) {

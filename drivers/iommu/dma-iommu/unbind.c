@@ -24,9 +24,10 @@ static size_t mapped_in_place(struct iommu_domain *domain, struct device *dev,
 	dma_addr_t at = iova;
 
 	for (; at != end; at += granule) {
-		phys_addr_t phys = iommu_iova_to_phys(domain, at);
+		phys_addr_t phys;
 
-		if (!phys || iommu_dma_bounce_is_slot(dev, phys))
+		if (!iommu_dma_lookup(domain, at, &phys) ||
+		    iommu_dma_bounce_is_slot(dev, phys))
 			break;
 		cond_resched();
 	}
@@ -45,6 +46,7 @@ static bool cut_off(struct iommu_domain *domain, struct device *dev,
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
 	dma_addr_t end = iova + size;
+	phys_addr_t phys;
 
 	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &transfer);
 	for (; iova != end; iova += len) {
@@ -54,7 +56,7 @@ static bool cut_off(struct iommu_domain *domain, struct device *dev,
 			continue;
 		}
 		len = granule;
-		if (iommu_iova_to_phys(domain, iova))
+		if (iommu_dma_lookup(domain, iova, &phys))
 			/* All but its last byte: so that it is looked at for a slot */
 			iommu_dma_retire_buffer(&retire, iova, granule - 1);
 	}

@@ -402,6 +402,38 @@ bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 	return taken;
 }
 
+/**
+ * iommu_dma_zone_quarantined() - Are granules quarantined?
+ * @zone: the zone
+ * @first: first granule
+ * @count: granules, at least 1
+ *
+ * Takes log n steps and those of iommu_dma_chunk_quarantined(), with interrupts off.
+ *
+ * Context: Any context. Takes the lock of the zone.
+ * Return: true if all of them are, in one chunk or by one call.
+ */
+bool iommu_dma_zone_quarantined(struct iommu_dma_zone *zone, u64 first,
+				u64 count)
+{
+	struct iommu_dma_region *region;
+	struct iommu_dma_chunk *chunk;
+	unsigned long flags;
+	bool ret = false;
+
+	xa_lock_irqsave(&zone->chunks, flags);
+	region = iommu_dma_regions_at(&zone->regions, first);
+	if (region && count - 1 <= region->last - first) {
+		chunk = xa_load(&zone->chunks, iommu_dma_index_of(first));
+		ret = region->kind == IOMMU_DMA_REGION_QUARANTINED ||
+		      (region->kind == IOMMU_DMA_REGION_CHUNK &&
+		       iommu_dma_chunk_quarantined(chunk, first - chunk->base,
+						   count));
+	}
+	xa_unlock_irqrestore(&zone->chunks, flags);
+	return ret;
+}
+
 /* Find what was taken of a chunk, or as a region, from @from on */
 static bool next_used_in(struct iommu_dma_zone *zone,
 			 const struct iommu_dma_region *region, u64 from,

@@ -112,6 +112,8 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 bool iommu_dma_zone_free(struct iommu_dma_zone *zone, u64 first, u64 count);
 bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 			       u64 count);
+bool iommu_dma_zone_quarantined(struct iommu_dma_zone *zone, u64 first,
+				u64 count);
 bool iommu_dma_zone_next_used(struct iommu_dma_zone *zone, u64 from, u64 *first,
 			      u64 *count);
 int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last);

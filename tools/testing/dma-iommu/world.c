@@ -835,6 +835,11 @@ static void step_quarantine(struct world *world)
 	world->quarantined += bytes(world, item.last - item.first + 1);
 	iommu_dma_space_quarantine(&world->space, bytes(world, item.first),
 				   bytes(world, item.last - item.first + 1));
+	if (!iommu_dma_space_quarantined(&world->space,
+					 bytes(world, item.first),
+					 bytes(world,
+					       item.last - item.first + 1)))
+		differs(world, "not quarantined");
 }
 
 /* What is not taken is not counted */
@@ -848,6 +853,9 @@ static void step_quarantine_wrong(struct world *world)
 	say(world, "quarantine %llx-%llx", (ullong)first, (ullong)last);
 	iommu_dma_space_quarantine(&world->space, bytes(world, first),
 				   bytes(world, last - first + 1));
+	if (iommu_dma_space_quarantined(&world->space, bytes(world, first),
+					bytes(world, last - first + 1)))
+		differs(world, "quarantined what was not taken");
 }
 
 static void step_cpu(struct world *world)

@@ -601,6 +601,45 @@ static void test_many_threads(struct kunit *test)
 	mock_hog_release(hog, UINT_MAX);
 }
 
+/*
+ * Test that the slot is kept, and its IOVA quarantined, if the page table that refuses
+ * it has filled it in all the same and does not give it up: alone, as a head, as a tail.
+ */
+static void test_slot_stuck(struct kunit *test)
+{
+	static const struct { size_t at, size; unsigned int nth; } cases[] = {
+		{ 100, 1000, 1 }, { 100, SZ_4K, 1 }, { 0, SZ_4K + 1, 2 },
+	};
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_16K);
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct device *dev = mock_untrusted(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+		unsigned long used = mock_slots_used(dev);
+		dma_addr_t iova;
+
+		mock->fault.map_nth = cases[i].nth;
+		mock->fault.map_pages = 1;
+		mock->fault.map_error = -ENOMEM;
+		mock->fault.unmap_nth = 1;
+		kunit_warning_suppress(test) {
+			iova = dma_map_single(dev, memory + cases[i].at,
+					      cases[i].size, DMA_TO_DEVICE);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		}
+		KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, iova));
+		KUNIT_EXPECT_EQ(test,
+				atomic_long_read(&domain->iova_cookie->space.quarantined),
+				mock_span(mock, cases[i].at, cases[i].size));
+		KUNIT_EXPECT_EQ(test, mock_slots_used(dev),
+				used + mock_slots_of(1));
+		iommu_dma_bounce_drop(dev,
+				      page_to_phys(mock_stuck_page(domain)));
+		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+	}
+}
+
 static struct kunit_case bounce_out_cases[] = {
 	KUNIT_CASE_PARAM(test_map_failure, coherency_gen_params),
 	KUNIT_CASE(test_map_failure_stuck),
@@ -614,6 +653,7 @@ static struct kunit_case bounce_out_cases[] = {
 	KUNIT_CASE(test_refusals),
 	KUNIT_CASE(test_under_spinlock),
 	KUNIT_CASE_PARAM(test_many_threads, coherency_gen_params),
+	KUNIT_CASE(test_slot_stuck),
 	{}
 };
 

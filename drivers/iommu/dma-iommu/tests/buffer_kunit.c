@@ -44,6 +44,9 @@ static const struct kind kinds[] = {
 
 KUNIT_ARRAY_PARAM_DESC(kind, kinds, name);
 
+/* Nobody's DMA address */
+#define POISON 0x5eedULL
+
 static struct device *kind_device(struct kunit *test)
 {
 	const struct kind *kind = test->param_value;
@@ -124,7 +127,7 @@ static void test_alloc(struct kunit *test)
 
 /*
  * Test that if the IOMMU refuses at any of its calls there is no buffer, and
- * nothing of it is left.
+ * nothing of it is left, and the caller's address is as before [G8].
  */
 static void test_failure(struct kunit *test)
 {
@@ -148,11 +151,13 @@ static void test_failure(struct kunit *test)
 		mock->fault.map_nth = nth;
 		mock->fault.map_error = -ENOMEM;
 		mock->fault.map_pages = nth % 2;
+		iova = POISON;
 		buffer = dma_alloc_attrs(dev, SZ_64K, &iova, kind->gfp,
 					 kind->attrs);
 		/* Memory may be laid out otherwise, and take fewer calls */
 		if (!mock->fault.map_nth) {
 			KUNIT_EXPECT_NULL(test, buffer);
+			KUNIT_EXPECT_EQ(test, iova, POISON);
 			KUNIT_EXPECT_EQ(test, mock_left_behind(mock), 0);
 		}
 		if (buffer)
@@ -162,14 +167,16 @@ static void test_failure(struct kunit *test)
 
 	mock->fault.sync_map_nth = 1;
 	mock->fault.sync_map_error = -EIO;
+	iova = POISON;
 	buffer = dma_alloc_attrs(dev, SZ_64K, &iova, kind->gfp, kind->attrs);
 	KUNIT_EXPECT_NULL(test, buffer);
+	KUNIT_EXPECT_EQ(test, iova, POISON);
 	KUNIT_EXPECT_EQ(test, mock_left_behind(mock), 0);
 }
 
 /*
  * Test that whichever allocation of memory fails, there is a buffer or there is
- * not, and then nothing of it.
+ * not, and then nothing of it, and the caller's address is as before [G8].
  */
 static void test_out_of_memory(struct kunit *test)
 {
@@ -185,12 +192,15 @@ static void test_out_of_memory(struct kunit *test)
 	mock_fail_start(test);
 	do {
 		mock_forget(mock);
+		iova = POISON;
 		mock_fail_nth(++nth);
 		buffer = dma_alloc_attrs(dev, SZ_64K, &iova,
 					 kind->gfp | __GFP_NOWARN, kind->attrs);
 		left = mock_fail_nth(0);
 		if (buffer)
 			dma_free_attrs(dev, SZ_64K, buffer, iova, kind->attrs);
+		else
+			KUNIT_EXPECT_EQ(test, iova, POISON);
 		KUNIT_EXPECT_TRUE(test, buffer || !left);
 		KUNIT_EXPECT_EQ(test, mock->count[MOCK_UNMAP] > 0,
 				mock->count[MOCK_MAP] > 0);

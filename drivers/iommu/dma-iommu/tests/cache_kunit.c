@@ -273,6 +273,30 @@ static void test_links(struct kunit *test)
 }
 
 /*
+ * Test that no more is forgotten than was linked, when a range is destroyed of which a
+ * part never was, or is not any more: what the page table does not know has no address.
+ */
+static void test_links_missing(struct kunit *test)
+{
+	struct device *dev = incoherent(test);
+	void *memory = mock_buffer(test, SZ_16K);
+	struct dma_iova_state state;
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_16K));
+	KUNIT_ASSERT_EQ(test,
+			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
+				      SZ_8K, DMA_FROM_DEVICE, 0), 0);
+	dma_iova_unlink(dev, &state, SZ_4K, SZ_4K, DMA_FROM_DEVICE, 0);
+	forget(test->priv);
+	kunit_warning_suppress(test) {
+		dma_iova_destroy(dev, &state, SZ_16K, DMA_FROM_DEVICE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, nr_calls, 1);
+	expect_call(test, 0, memory, SZ_4K, true, "");
+}
+
+/*
  * Test that each page of a buffer which is not contiguous is seen to once, whatever
  * its segments look like [M15].
  */
@@ -300,6 +324,7 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(test_list),
 	KUNIT_CASE(test_bounced),
 	KUNIT_CASE(test_links),
+	KUNIT_CASE(test_links_missing),
 	KUNIT_CASE(test_noncontiguous),
 	{}
 };

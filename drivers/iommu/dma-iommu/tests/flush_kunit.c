@@ -9,6 +9,7 @@
  * from running.
  */
 
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
@@ -572,6 +573,123 @@ static void test_backlog(struct kunit *test)
 	iommu_dma_flush_drain(flush_of(f.dev));
 }
 
+/**
+ * struct stall - One who invalidates and does not get on with it
+ * @flush: lazy mode of the domain
+ * @task: who
+ * @begun: he has begun
+ * @go_on: he may end it
+ */
+struct stall {
+	struct iommu_dma_flush *flush;
+	struct task_struct *task;
+	struct completion begun;
+	struct completion go_on;
+};
+
+/* In the mock, which has counted it, and not yet taken anything out of reach */
+static void stall_here(struct mock *mock, struct iommu_domain *domain)
+{
+	struct stall *stalls = mock->at_sync_data;
+
+	for (int i = 0; i < 3; i++) {
+		if (current != READ_ONCE(stalls[i].task))
+			continue;
+		complete(&stalls[i].begun);
+		wait_for_completion(&stalls[i].go_on);
+	}
+}
+
+static int invalidate_slowly(void *data)
+{
+	struct stall *stall = data;
+
+	iommu_dma_flush_now(stall->flush);
+	while (!kthread_should_stop())
+		usleep_range(1000, 2000);
+	return 0;
+}
+
+static void begin_stall(struct kunit *test, struct stall *stall,
+			struct iommu_dma_flush *flush)
+{
+	struct task_struct *task;
+
+	stall->flush = flush;
+	init_completion(&stall->begun);
+	init_completion(&stall->go_on);
+	task = kthread_create(invalidate_slowly, stall, "lazy-stall");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	WRITE_ONCE(stall->task, task);
+	wake_up_process(task);
+	wait_for_completion(&stall->begun);
+}
+
+/* Let the timers of all that waits run a period from now, as if it were queued now */
+static void wait_from_now(struct device *dev)
+{
+	unsigned int cpu;
+
+	flush_of(dev)->period = msecs_to_jiffies(IOMMU_DMA_FLUSH_MS);
+	for_each_possible_cpu(cpu) {
+		struct iommu_dma_queue *queue = queue_on(dev, cpu);
+
+		guard(spinlock_irqsave)(&queue->lock);
+		if (queue->head != queue->tail)
+			mod_timer(&queue->timer,
+				  jiffies + flush_of(dev)->period);
+	}
+}
+
+/*
+ * Test that the window is bounded while tasks that invalidate are preempted [G7, F10]:
+ * what was queued before one of them began and what was after it are out of reach in
+ * time, and their IOVA is back, without any of them.
+ */
+static void test_stalled_flush(struct kunit *test)
+{
+	void *memory = mock_buffer(test, SZ_16K);
+	struct device *dev = lazy_device(test);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	unsigned long end, period = flush_of(dev)->period;
+	size_t room = mock_room(domain);
+	struct mock *mock = test->priv;
+	struct stall stalls[3] = {};
+
+	mock->at_sync_data = stalls;
+	mock->at_sync = stall_here;
+	flush_of(dev)->period = 1000 * HZ;
+	for (int i = 0; i < ARRAY_SIZE(stalls); i++) {
+		map_and_unmap(test, dev, memory + i * SZ_4K);
+		begin_stall(test, &stalls[i], flush_of(dev));
+	}
+	map_and_unmap(test, dev, memory);
+	KUNIT_ASSERT_EQ(test, all_waiting(dev), 4);
+
+	mock_forget(mock);
+	wait_from_now(dev);
+	end = jiffies + PATIENCE;
+	while (mock_stale(domain) && time_before(jiffies, end))
+		usleep_range(500, 1000);
+	kunit_info(test, "out of reach after %lu jiffies, a period is %lu",
+		   jiffies - (end - PATIENCE), period);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	/* That is for a slow machine */
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, end - PATIENCE + HZ));
+	KUNIT_EXPECT_TRUE(test, wait_until_empty(dev));
+	KUNIT_EXPECT_EQ(test, mock_room(domain), room);
+	KUNIT_EXPECT_GE(test, mock->count[MOCK_FLUSH], 1);
+	KUNIT_EXPECT_LE(test, mock->count[MOCK_FLUSH], 4);
+
+	for (int i = 0; i < ARRAY_SIZE(stalls); i++) {
+		complete(&stalls[i].go_on);
+		kthread_stop(stalls[i].task);
+	}
+	mock->at_sync = NULL;
+	map_and_unmap(test, dev, memory);
+	KUNIT_EXPECT_TRUE(test, wait_until_empty(dev));
+}
+
 /*
  * Test that memory of the layer's own is freed when the device has lost it, in a lazy
  * domain too: nobody would know that it has not.
@@ -810,6 +928,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_end),
 	KUNIT_CASE(test_drain_in_flight),
 	KUNIT_CASE(test_backlog),
+	KUNIT_CASE(test_stalled_flush),
 	KUNIT_CASE(test_buffers_are_strict),
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_double_unmap),

@@ -566,7 +566,14 @@ static void test_quarantine(struct kunit *test)
 				lost);
 
 		iova = take(test, space, sizes[i], 0, NO_LIMIT);
+		KUNIT_EXPECT_FALSE(test, iommu_dma_space_quarantined(space, iova,
+								     sizes[i]));
 		iommu_dma_space_quarantine(space, iova, sizes[i]);
+		KUNIT_EXPECT_TRUE(test, iommu_dma_space_quarantined(space, iova,
+								    sizes[i]));
+		KUNIT_EXPECT_FALSE(test,
+				   iommu_dma_space_quarantined(space, iova,
+							       sizes[i] + SZ_4K));
 		lost += sizes[i];
 		KUNIT_EXPECT_EQ(test, atomic_long_read(&space->quarantined),
 				lost);

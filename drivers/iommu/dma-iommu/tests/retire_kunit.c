@@ -329,6 +329,82 @@ static void test_short_unmap_list(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 }
 
+/* The ways to map 4 granules, or as many pages, that are tried one after the other */
+enum way { SINGLE, LIST, LINK, BUFFER, NR_WAYS };
+
+/* Map in a way, which fails. What was written to meanwhile has to be as before. */
+static void fail_to_map(struct kunit *test, struct device *dev, enum way way,
+			void *memory)
+{
+	struct dma_iova_state state, state_before;
+	struct scatterlist sg, sg_before;
+	dma_addr_t iova = 0x5eed;
+
+	switch (way) {
+	case SINGLE:
+		iova = dma_map_single(dev, memory, SZ_16K, DMA_TO_DEVICE);
+		KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, iova));
+		return;
+	case LIST:
+		sg_init_one(&sg, memory, SZ_16K);
+		sg_before = sg;
+		KUNIT_EXPECT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE),
+				0);
+		KUNIT_EXPECT_MEMEQ(test, &sg, &sg_before, sizeof(sg));
+		return;
+	case LINK:
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0,
+							   SZ_16K));
+		state_before = state;
+		KUNIT_EXPECT_NE(test,
+				dma_iova_link(dev, &state, virt_to_phys(memory),
+					      0, SZ_16K, DMA_TO_DEVICE, 0),
+				0);
+		KUNIT_EXPECT_MEMEQ(test, &state, &state_before, sizeof(state));
+		dma_iova_free(dev, &state);
+		return;
+	default:
+		KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, 4 * PAGE_SIZE,
+							   &iova, GFP_KERNEL));
+		KUNIT_EXPECT_EQ(test, iova, 0x5eed);
+	}
+}
+
+/*
+ * Test that a mapping which fails and whose undoing comes up short quarantines its
+ * IOVA, with one warning, in whichever way it is made [G5, G8], and that the memory of
+ * a buffer is not freed.
+ */
+static void test_short_undo(struct kunit *test)
+{
+	void *memory = mock_buffer(test, SZ_16K);
+	struct mock *mock = test->priv;
+
+	mock->chunk = 1;
+	for (enum way way = 0; way < NR_WAYS; way++) {
+		size_t size = way == BUFFER ? 4 * PAGE_SIZE : SZ_16K;
+		struct device *dev = mock_device(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+		size_t room = mock_room(domain);
+
+		mock->fault.map_nth = 3;
+		mock->fault.map_error = -ENOMEM;
+		mock->fault.unmap_nth = 1;
+		kunit_warning_suppress(test) {
+			fail_to_map(test, dev, way, memory);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, quarantined(domain), size, "way %d",
+				    way);
+		KUNIT_EXPECT_EQ(test, mock_room(domain), room - size / SZ_4K);
+		KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+		if (way == BUFFER)
+			KUNIT_EXPECT_GT(test,
+					page_count(mock_stuck_page(domain)), 0);
+		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+	}
+}
+
 /* Test that no mapping is taken away together with a neighbour. */
 static void test_neighbours_stay(struct kunit *test)
 {
@@ -455,6 +531,7 @@ static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_few_warnings),
 	KUNIT_CASE(test_wrong_size),
 	KUNIT_CASE(test_short_unmap_list),
+	KUNIT_CASE(test_short_undo),
 	KUNIT_CASE(test_neighbours_stay),
 	KUNIT_CASE_SLOW(test_many_threads),
 	{}

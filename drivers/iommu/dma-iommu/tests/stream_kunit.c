@@ -500,6 +500,57 @@ static void test_any_context(struct kunit *test)
 	kunit_info(test, "%d interrupts", atomic_read(&contexts->interrupts));
 }
 
+/*
+ * Test that one buffer does not cross the segment boundary of its device where it can
+ * be kept from that, be it small or as large as a segment, and whichever address bits
+ * the device wants kept: drivers of such devices are used to that.
+ */
+static void test_segment_boundary(struct kunit *test)
+{
+	static const size_t sizes[] = { SZ_4K, 3 * SZ_4K, 5 * SZ_4K, 5000,
+					SZ_64K, 9 * SZ_4K, 100, 7 * SZ_4K };
+	static const unsigned int masks[] = { 0, SZ_16K - 1 };
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_128K);
+	dma_addr_t iovas[5 * ARRAY_SIZE(sizes)];
+
+	for (int i = 0; i < ARRAY_SIZE(masks); i++) {
+		struct device *dev = mock_device(mock, .boundary = SZ_64K - 1,
+						 .align_mask = masks[i]);
+
+		for (int j = 0; j < ARRAY_SIZE(iovas); j++) {
+			size_t size = sizes[j % ARRAY_SIZE(sizes)];
+
+			iovas[j] = dma_map_single(dev, memory, size,
+						  DMA_TO_DEVICE);
+			KUNIT_ASSERT_FALSE(test,
+					   dma_mapping_error(dev, iovas[j]));
+			KUNIT_EXPECT_EQ_MSG(test, iovas[j] / SZ_64K,
+					    (iovas[j] + size - 1) / SZ_64K,
+					    "%zu bytes", size);
+		}
+		for (int j = 0; j < ARRAY_SIZE(iovas); j++)
+			dma_unmap_single(dev, iovas[j],
+					 sizes[j % ARRAY_SIZE(sizes)],
+					 DMA_TO_DEVICE);
+	}
+}
+
+/* Test that a buffer which has to cross the segment boundary is mapped all the same */
+static void test_across_boundary(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv, .boundary = SZ_64K - 1);
+	void *memory = mock_buffer(test, SZ_256K);
+	dma_addr_t iova;
+
+	iova = dma_map_single(dev, memory, SZ_64K + 1, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	dma_unmap_single(dev, iova, SZ_64K + 1, DMA_TO_DEVICE);
+	iova = dma_map_single(dev, memory + 100, SZ_64K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	dma_unmap_single(dev, iova, SZ_64K, DMA_TO_DEVICE);
+}
+
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE_PARAM(test_permissions, prot_gen_params),
 	KUNIT_CASE(test_offsets),
@@ -515,6 +566,8 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(test_sync),
 	KUNIT_CASE(test_under_spinlock),
 	KUNIT_CASE(test_any_context),
+	KUNIT_CASE(test_segment_boundary),
+	KUNIT_CASE(test_across_boundary),
 	{}
 };
 

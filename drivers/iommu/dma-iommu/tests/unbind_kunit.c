@@ -7,6 +7,7 @@
  * complain about what is left.
  */
 
+#include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
 #include <linux/platform_device.h>
@@ -38,6 +39,14 @@ static void bind_all(struct kunit *test)
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, unregister, &careless),
 			0);
+}
+
+static unsigned int cache_calls;
+
+static void count_cache_call(phys_addr_t phys, size_t size,
+			     enum dma_data_direction dir)
+{
+	cache_calls++;
 }
 
 static size_t quarantined(struct device *dev)
@@ -128,6 +137,123 @@ static void test_buffer(struct kunit *test)
 	put_page(page);
 }
 
+/*
+ * Test that an unmap which comes after its driver has gone leaves the caches alone: the
+ * page table does not know any more whose memory that was, and physical address 0 is
+ * somebody else's.
+ */
+static void test_late_noncoherent(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock, .noncoherent = true);
+	void *memory = mock_buffer(test, SZ_8K);
+	dma_addr_t from, both;
+
+	if (dev_is_dma_coherent(dev))
+		kunit_skip(test, "this architecture has coherent devices only");
+
+	bind_all(test);
+	both = map_one(test, dev, memory, SZ_8K);
+	from = iommu_dma_map_phys(dev, virt_to_phys(memory), SZ_4K,
+				  DMA_FROM_DEVICE, 0);
+	KUNIT_ASSERT_NE(test, from, DMA_MAPPING_ERROR);
+	device_release_driver(dev);
+
+	cache_calls = 0;
+	kunit_activate_static_stub(test, iommu_dma_cache_for_cpu,
+				   count_cache_call);
+	iommu_dma_unmap_phys(dev, both, SZ_8K, DMA_BIDIRECTIONAL, 0);
+	iommu_dma_unmap_phys(dev, from, SZ_4K, DMA_FROM_DEVICE, 0);
+	KUNIT_EXPECT_EQ(test, cache_calls, 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev),
+			mock_span(mock, 0, SZ_8K) + mock_span(mock, 0, SZ_4K));
+}
+
+/*
+ * Test that mistakes of the next driver are seen as ever: what it unmaps twice was not
+ * left by the last one, is a warning, and is not freed again.
+ */
+static void test_double_unmap(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+	void *memory = mock_buffer(test, SZ_4K), *buffer;
+	struct page *page;
+	dma_addr_t iova;
+
+	bind_all(test);
+	map_one(test, dev, memory, SZ_4K);
+	device_release_driver(dev);
+	KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
+
+	iova = map_one(test, dev, memory, SZ_4K);
+	iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	kunit_warning_suppress(test) {
+		iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_BIDIRECTIONAL, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+
+	buffer = iommu_dma_alloc(dev, PAGE_SIZE, &iova, GFP_ATOMIC, 0);
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	page = virt_to_page(buffer);
+	page_ref_add(page, 2);
+	iommu_dma_free(dev, PAGE_SIZE, buffer, iova, 0);
+	iommu_dma_free(dev, PAGE_SIZE, buffer, iova, 0);
+	KUNIT_EXPECT_EQ(test, page_count(page), 2);
+	while (page_count(page) > 1)
+		put_page(page);
+	put_page(page);
+}
+
+/*
+ * Test that ranges of the two-step API may be unlinked, freed and destroyed after their
+ * driver has gone, without a warning, as any other mapping.
+ */
+static void test_late_links(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+	phys_addr_t phys = virt_to_phys(mock_buffer(test, SZ_16K));
+	struct dma_iova_state state[3];
+
+	bind_all(test);
+	for (int i = 0; i < ARRAY_SIZE(state); i++) {
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state[i], 0,
+							   SZ_16K));
+		/* The last one is empty */
+		if (i == ARRAY_SIZE(state) - 1)
+			break;
+		KUNIT_ASSERT_EQ(test,
+				dma_iova_link(dev, &state[i], phys, 0, SZ_8K,
+					      DMA_TO_DEVICE, 0), 0);
+	}
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_16K);
+
+	dma_iova_unlink(dev, &state[0], SZ_4K, SZ_4K, DMA_TO_DEVICE, 0);
+	dma_iova_unlink(dev, &state[0], 0, SZ_4K, DMA_TO_DEVICE, 0);
+	dma_iova_free(dev, &state[0]);
+	dma_iova_destroy(dev, &state[1], SZ_8K, DMA_TO_DEVICE, 0);
+	dma_iova_destroy(dev, &state[2], 0, DMA_TO_DEVICE, 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_16K);
+}
+
+/* Test that a mapping of physical address 0 is cut off as any other, and as a part of one */
+static void test_phys_0(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+
+	bind_all(test);
+	for (size_t size = SZ_4K; size <= SZ_16K; size *= 2)
+		KUNIT_ASSERT_NE(test,
+				iommu_dma_map_phys(dev, 0, size, DMA_TO_DEVICE,
+						   DMA_ATTR_MMIO),
+				DMA_MAPPING_ERROR);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(dev)), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_4K + SZ_8K + SZ_16K);
+}
+
 /* Test that a driver which has taken all away loses nothing, in a lazy domain either */
 static void test_clean(struct kunit *test)
 {
@@ -207,6 +333,10 @@ static void test_top(struct kunit *test)
 static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_left_behind),
 	KUNIT_CASE(test_buffer),
+	KUNIT_CASE(test_late_noncoherent),
+	KUNIT_CASE(test_double_unmap),
+	KUNIT_CASE(test_late_links),
+	KUNIT_CASE(test_phys_0),
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_slots),
