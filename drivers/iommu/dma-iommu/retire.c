@@ -123,6 +123,38 @@ void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_clear);
 
+/* What a lazy domain does at once, as something is amiss */
+static noinline void invalidate_all(struct iommu_dma_retire *retire)
+{
+	iommu_dma_flush_now(retire->flush);
+	iommu_put_pages_list(&retire->gather.freelist);
+	retire->gather.freelist =
+		IOMMU_PAGES_LIST_INIT(retire->gather.freelist);
+}
+
+static noinline void give_slots(struct iommu_dma_bounced *bounced)
+{
+	for (unsigned int i = 0; i < bounced->nr; i++)
+		iommu_dma_bounce_give(bounced->transfer, &bounced->piece[i]);
+}
+
+static __always_inline bool cut(struct iommu_dma_retire *retire)
+{
+	struct iommu_dma_bounced *bounced = retire->bounced;
+
+	if (unlikely(retire->flush))
+		invalidate_all(retire);
+	else
+		iommu_iotlb_sync(retire->domain, &retire->gather);
+
+	if (unlikely(bounced)) {
+		if (!retire->mismatch)
+			give_slots(bounced);
+		bounced->nr = 0;
+	}
+	return !retire->mismatch;
+}
+
 /**
  * iommu_dma_retire_cut() - Cut the device off from what was cleared
  * @retire: state, after all stretches have been cleared
@@ -137,24 +169,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_clear);
  */
 bool iommu_dma_retire_cut(struct iommu_dma_retire *retire)
 {
-	struct iommu_dma_bounced *bounced = retire->bounced;
-
-	if (retire->flush) {
-		iommu_dma_flush_now(retire->flush);
-		iommu_put_pages_list(&retire->gather.freelist);
-		retire->gather.freelist =
-			IOMMU_PAGES_LIST_INIT(retire->gather.freelist);
-	} else {
-		iommu_iotlb_sync(retire->domain, &retire->gather);
-	}
-
-	if (bounced && !retire->mismatch)
-		for (unsigned int i = 0; i < bounced->nr; i++)
-			iommu_dma_bounce_give(bounced->transfer,
-					      &bounced->piece[i]);
-	if (bounced)
-		bounced->nr = 0;
-	return !retire->mismatch;
+	return cut(retire);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_cut);
 
@@ -225,8 +240,8 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
  * Some mappings outlive the driver that made them, as others have files open. What
  * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
  */
-static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
-			size_t size)
+static noinline bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
+				 size_t size)
 {
 	struct iommu_dma_cookie *cookie = domain->iova_cookie;
 	phys_addr_t phys;
@@ -239,6 +254,19 @@ static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 		if (iommu_dma_lookup(domain, iova, &phys))
 			return false;
 	return true;
+}
+
+static __always_inline bool release(struct iommu_domain *domain,
+				    dma_addr_t iova, size_t size)
+{
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	if (likely(iommu_dma_space_free(space, iova, size)) ||
+	    was_cut_off(domain, iova, size))
+		return true;
+
+	iommu_dma_retire_unreleased(space, iova, size);
+	return false;
 }
 
 /**
@@ -254,14 +282,7 @@ static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 bool iommu_dma_retire_release(struct iommu_domain *domain, dma_addr_t iova,
 			      size_t size)
 {
-	struct iommu_dma_space *space = &domain->iova_cookie->space;
-
-	if (likely(iommu_dma_space_free(space, iova, size)) ||
-	    was_cut_off(domain, iova, size))
-		return true;
-
-	iommu_dma_retire_unreleased(space, iova, size);
-	return false;
+	return release(domain, iova, size);
 }
 
 /**
@@ -287,6 +308,21 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 	iommu_dma_space_quarantine(space, iova, size);
 }
 
+/* The page table did not answer as asked. True if the range was cut off before. */
+static noinline bool fell_short(struct iommu_dma_retire *retire,
+				dma_addr_t iova, size_t size)
+{
+	struct iommu_dma_space *space = &retire->domain->iova_cookie->space;
+
+	if (!retire->cleared && was_cut_off(retire->domain, iova, size))
+		return true;
+
+	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
+		 &iova, size, retire->asked, retire->cleared);
+	iommu_dma_space_quarantine(space, iova, size);
+	return false;
+}
+
 /**
  * iommu_dma_retire_finish() - Take a mapping away for good
  * @retire: state, after all stretches have been cleared
@@ -302,23 +338,15 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size)
 {
-	struct iommu_dma_space *space = &retire->domain->iova_cookie->space;
-
 	if (retire->flush && likely(!retire->mismatch)) {
 		iommu_dma_flush_queue(retire->flush, iova, size,
 				      &retire->gather.freelist);
 		return true;
 	}
 
-	if (likely(iommu_dma_retire_cut(retire)))
-		return iommu_dma_retire_release(retire->domain, iova, size);
-	if (!retire->cleared && was_cut_off(retire->domain, iova, size))
-		return true;
-
-	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
-		 &iova, size, retire->asked, retire->cleared);
-	iommu_dma_space_quarantine(space, iova, size);
-	return false;
+	if (likely(cut(retire)))
+		return release(retire->domain, iova, size);
+	return fell_short(retire, iova, size);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_finish);
 
