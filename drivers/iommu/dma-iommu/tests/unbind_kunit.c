@@ -313,6 +313,33 @@ static void test_slots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_slots_used(dev), used);
 }
 
+/*
+ * Test that the slots of each device of a group are released, though the last that has
+ * no driver any more knows nothing of the memory that they are from.
+ */
+static void test_slots_of_sibling(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *first = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = first);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
+	void *memory = mock_buffer(test, SZ_32K);
+	unsigned long used = mock_slots_used(first);
+
+	first->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
+	bind_all(test);
+	map_one(test, first, memory + 100, SZ_16K);
+	map_one(test, second, memory + 100, SZ_16K);
+	KUNIT_EXPECT_EQ(test, mock_slots_used(first), used + mock_slots_of(2));
+	second->dma_io_tlb_mem = NULL;
+	device_release_driver(first);
+	device_release_driver(second);
+	second->dma_io_tlb_mem = first->dma_io_tlb_mem;
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_used(first), used);
+}
+
 /* Test that a range at the top of the address space does not make the search turn */
 static void test_top(struct kunit *test)
 {
@@ -340,6 +367,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_slots),
+	KUNIT_CASE(test_slots_of_sibling),
 	KUNIT_CASE(test_top),
 	{}
 };
