@@ -19,6 +19,7 @@ void iommu_put_msi_cookie(struct iommu_domain *domain);
 
 void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain);
 int iommu_dma_init_fq(struct iommu_domain *domain);
+void iommu_dma_release_slots(struct device *dev, struct iommu_domain *domain);
 void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain);
 
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
@@ -48,6 +49,11 @@ static inline void iommu_setup_dma_ops(struct device *dev,
 static inline int iommu_dma_init_fq(struct iommu_domain *domain)
 {
 	return -EINVAL;
+}
+
+static inline void iommu_dma_release_slots(struct device *dev,
+					   struct iommu_domain *domain)
+{
 }
 
 static inline void iommu_dma_driver_unbound(struct device *dev,

@@ -16,49 +16,95 @@
 #include "../dma-iommu.h"
 #include "private.h"
 
-/* Bytes from @iova on, up to @end, that are mapped without a gap, and not in slots */
-static size_t mapped_in_place(struct iommu_domain *domain, struct device *dev,
-			      dma_addr_t iova, dma_addr_t end)
+/* Bytes from @iova on, up to @end, that are mapped without a gap */
+static size_t mapped_from(struct iommu_domain *domain, dma_addr_t iova,
+			  dma_addr_t end)
 {
-	size_t granule = domain->iova_cookie->space.granule;
 	dma_addr_t at = iova;
+	phys_addr_t phys;
 
-	for (; at != end; at += granule) {
-		phys_addr_t phys;
-
-		if (!iommu_dma_lookup(domain, at, &phys) ||
-		    iommu_dma_bounce_is_slot(dev, phys))
-			break;
+	while (at != end && iommu_dma_lookup(domain, at, &phys)) {
+		at += domain->iova_cookie->space.granule;
 		cond_resched();
 	}
 	return at - iova;
 }
 
-/* Cut the device off from a range, which may have holes and slots. False if that failed. */
-static bool cut_off(struct iommu_domain *domain, struct device *dev,
-		    dma_addr_t iova, size_t size)
+/* Did a driver have mappings to leave in this domain? */
+static bool is_set_up(const struct iommu_domain *domain)
+{
+	return domain->cookie_type == IOMMU_COOKIE_DMA_IOVA &&
+	       domain->iova_cookie->space.granule;
+}
+
+/* Add the granules of a range that slots of @retire's device stand in for */
+static void clear_slots(struct iommu_dma_retire *retire, dma_addr_t iova,
+			size_t size)
+{
+	size_t granule = retire->domain->iova_cookie->space.granule;
+	struct device *dev = retire->bounced->transfer->dev;
+	phys_addr_t phys;
+
+	for (; size; iova += granule, size -= granule) {
+		if (iommu_dma_lookup(retire->domain, iova, &phys) &&
+		    iommu_dma_bounce_is_slot(dev, phys))
+			/* All but its last byte: so that it is looked at for a slot */
+			iommu_dma_retire_buffer(retire, iova, granule - 1);
+		cond_resched();
+	}
+}
+
+/**
+ * iommu_dma_release_slots() - See to the slots that a driver has left mapped
+ * @dev: the device
+ * @domain: the domain of its group, none of which has a driver any more
+ *
+ * For each device of the group, before iommu_dma_driver_unbound() sees to the rest:
+ * devices may have memory for slots that others know nothing of. Takes a step per
+ * granule that is left.
+ *
+ * Context: Process context, under the mutex of @dev's group. May sleep.
+ */
+void iommu_dma_release_slots(struct device *dev, struct iommu_domain *domain)
 {
 	const struct iommu_dma_transfer transfer = {
 		.dev = dev,
 		.attrs = DMA_ATTR_SKIP_CPU_SYNC,
 	};
-	size_t granule = domain->iova_cookie->space.granule, len;
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
-	dma_addr_t end = iova + size;
-	phys_addr_t phys;
+	struct iommu_dma_cookie *cookie;
+	dma_addr_t iova = 0;
+	size_t size;
 
+	if (!is_set_up(domain))
+		return;
+
+	cookie = domain->iova_cookie;
 	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &transfer);
-	for (; iova != end; iova += len) {
-		len = mapped_in_place(domain, dev, iova, end);
-		if (len) {
+	while (iommu_dma_space_next_used(&cookie->space, &iova, &size)) {
+		if (!iommu_dma_msi_has(&cookie->msi, iova))
+			clear_slots(&retire, iova, size);
+		if (check_add_overflow(iova, size, &iova))
+			break;
+	}
+	/* What is still there then, iommu_dma_driver_unbound() reports */
+	iommu_dma_retire_cut(&retire);
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_release_slots);
+
+/* Cut devices off from a range, which may have holes. False if that failed. */
+static bool cut_off(struct iommu_domain *domain, dma_addr_t iova, size_t size)
+{
+	size_t granule = domain->iova_cookie->space.granule, len;
+	struct iommu_dma_retire retire __uninitialized;
+	dma_addr_t end = iova + size;
+
+	iommu_dma_retire_begin(&retire, domain, false);
+	for (; iova != end; iova += len ?: granule) {
+		len = mapped_from(domain, iova, end);
+		if (len)
 			iommu_dma_retire_clear(&retire, iova, len);
-			continue;
-		}
-		len = granule;
-		if (iommu_dma_lookup(domain, iova, &phys))
-			/* All but its last byte: so that it is looked at for a slot */
-			iommu_dma_retire_buffer(&retire, iova, granule - 1);
 	}
 	return iommu_dma_retire_cut(&retire);
 }
@@ -68,7 +114,8 @@ static bool cut_off(struct iommu_domain *domain, struct device *dev,
  * @dev: the device, the driver of which has gone
  * @domain: the domain of its group, of which no other device has a driver either
  *
- * Says so in one message. Takes a step per granule that is left.
+ * Says so in one message. Takes a step per granule that is left. For after
+ * iommu_dma_release_slots().
  *
  * Context: Process context, under the mutex of @dev's group. May sleep.
  */
@@ -80,8 +127,7 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 	size_t size, bytes = 0;
 	bool gone = true;
 
-	if (domain->cookie_type != IOMMU_COOKIE_DMA_IOVA ||
-	    !domain->iova_cookie->space.granule)
+	if (!is_set_up(domain))
 		return;
 
 	cookie = domain->iova_cookie;
@@ -92,7 +138,7 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 	while (iommu_dma_space_next_used(&cookie->space, &iova, &size)) {
 		if (!iommu_dma_msi_has(&cookie->msi, iova)) {
 			WRITE_ONCE(cookie->cut_off, true);
-			gone &= cut_off(domain, dev, iova, size);
+			gone &= cut_off(domain, iova, size);
 			iommu_dma_space_quarantine(&cookie->space, iova, size);
 			count++;
 			bytes += size;

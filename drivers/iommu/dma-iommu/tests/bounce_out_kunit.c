@@ -310,8 +310,9 @@ static void test_left_behind(struct kunit *test)
 
 	b->mock->at_sync = watch_order;
 	b->mock->at_sync_data = &watch;
-	iommu_dma_driver_unbound(b->dev, b->domain);
+	iommu_dma_release_slots(b->dev, b->domain);
 	b->mock->at_sync = NULL;
+	iommu_dma_driver_unbound(b->dev, b->domain);
 	KUNIT_EXPECT_GT(test, watch.slots, 0);
 	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
 	KUNIT_EXPECT_EQ(test, mock_live(b->domain), 0);

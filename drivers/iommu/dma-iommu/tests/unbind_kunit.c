@@ -10,6 +10,7 @@
 #include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
+#include <linux/kmsg_dump.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/vmalloc.h>
@@ -110,6 +111,100 @@ static void test_left_behind(struct kunit *test)
 	/* What was reported is not reported again */
 	device_release_driver(dev);
 	KUNIT_EXPECT_EQ(test, quarantined(dev), all);
+}
+
+/* Number of the next line of the log */
+static u64 next_line(void)
+{
+	struct kmsg_dump_iter iter;
+
+	kmsg_dump_rewind(&iter);
+	return iter.next_seq;
+}
+
+/* How many lines of the log from number @from on have @device and @text in them */
+static unsigned int count_lines(u64 from, const char *device, const char *text)
+{
+	struct kmsg_dump_iter iter;
+	unsigned int count = 0;
+	char line[256];
+	size_t len;
+
+	kmsg_dump_rewind(&iter);
+	iter.cur_seq = from;
+	while (kmsg_dump_get_line(&iter, false, line, sizeof(line) - 1, &len)) {
+		line[len] = 0;
+		count += strstr(line, device) && strstr(line, text);
+	}
+	return count;
+}
+
+/*
+ * Test that what is left is reported once: whose it was, how many mappings of how many
+ * bytes, without those that wait in a lazy domain, and be the device coherent or not.
+ */
+static void test_message(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_32K);
+	struct dma_iova_state state;
+	struct iommu_domain *domain;
+	struct device *dev;
+	char text[80];
+	u64 from;
+
+	mock->lazy = true;
+	dev = mock_device(mock, .noncoherent = true);
+	domain = iommu_get_domain_for_dev(dev);
+	bind_all(test);
+	map_one(test, dev, memory + 100, SZ_4K);
+	map_one(test, dev, memory, SZ_16K);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_32K));
+	KUNIT_ASSERT_EQ(test,
+			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
+				      SZ_8K, DMA_FROM_DEVICE, 0), 0);
+	KUNIT_ASSERT_EQ(test,
+			dma_iova_link(dev, &state, virt_to_phys(memory), SZ_16K,
+				      SZ_4K, DMA_FROM_DEVICE, 0), 0);
+	local_bh_disable();
+	iommu_dma_unmap_phys(dev, map_one(test, dev, memory, SZ_4K), SZ_4K,
+			     DMA_BIDIRECTIONAL, 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), SZ_4K);
+	local_bh_enable();
+
+	snprintf(text, sizeof(text),
+		 "left 3 DMA mappings of %u bytes, which are cut off now",
+		 SZ_8K + SZ_16K + SZ_32K);
+	from = next_line();
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, count_lines(from, dev_name(dev), text), 1);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K + SZ_16K + SZ_32K);
+
+	KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, count_lines(from, "", "DMA mappings"), 1);
+}
+
+/* Test that the report does not claim what could not be done */
+static void test_not_cut_off(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 from;
+
+	bind_all(test);
+	map_one(test, dev, mock_buffer(test, SZ_8K), SZ_8K);
+	mock->fault.unmap_nth = 1;
+	from = next_line();
+	device_release_driver(dev);
+	KUNIT_EXPECT_EQ(test, count_lines(from, dev_name(dev),
+					  "left 1 DMA mappings of 8192 bytes, not all of which could be cut off"),
+			1);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K);
+	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 }
 
 /*
@@ -313,6 +408,33 @@ static void test_slots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_slots_used(dev), used);
 }
 
+/*
+ * Test that the slots of each device of a group are released, though the last that has
+ * no driver any more knows nothing of the memory that they are from.
+ */
+static void test_slots_of_sibling(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *first = mock_device(mock);
+	struct device *second = mock_device(mock, .sibling = first);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
+	void *memory = mock_buffer(test, SZ_32K);
+	unsigned long used = mock_slots_used(first);
+
+	first->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
+	bind_all(test);
+	map_one(test, first, memory + 100, SZ_16K);
+	map_one(test, second, memory + 100, SZ_16K);
+	KUNIT_EXPECT_EQ(test, mock_slots_used(first), used + mock_slots_of(2));
+	second->dma_io_tlb_mem = NULL;
+	device_release_driver(first);
+	device_release_driver(second);
+	second->dma_io_tlb_mem = first->dma_io_tlb_mem;
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_slots_used(first), used);
+}
+
 /* Test that a range at the top of the address space does not make the search turn */
 static void test_top(struct kunit *test)
 {
@@ -332,6 +454,8 @@ static void test_top(struct kunit *test)
 
 static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_left_behind),
+	KUNIT_CASE(test_message),
+	KUNIT_CASE(test_not_cut_off),
 	KUNIT_CASE(test_buffer),
 	KUNIT_CASE(test_late_noncoherent),
 	KUNIT_CASE(test_double_unmap),
@@ -340,6 +464,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_slots),
+	KUNIT_CASE(test_slots_of_sibling),
 	KUNIT_CASE(test_top),
 	{}
 };
