@@ -96,6 +96,16 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 	return find_iova(domain, request, iova);
 }
 
+/* Give back the IOVA of a mapping that failed with @ret, unless it may be reachable */
+static void release_room(struct iommu_domain *domain, dma_addr_t start,
+			 size_t size, int ret)
+{
+	if (ret == -ENOTRECOVERABLE)
+		iommu_dma_retire_quarantine(domain, start, size);
+	else
+		iommu_dma_space_free(&domain->iova_cookie->space, start, size);
+}
+
 /* Make the mappings visible to the IOMMU and say where the data is, or undo it all */
 static int finish_range(struct iommu_domain *domain, dma_addr_t start,
 			size_t size)
@@ -147,11 +157,10 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	if (ret)
 		return ret;
 
-	/* The core undoes what fails here, and does not say if that failed */
 	ret = iommu_map_nosync(domain, start, phys - offset, request.size, prot,
 			       gfp);
 	if (ret) {
-		iommu_dma_space_free(space, start, request.size);
+		release_room(domain, start, request.size, ret);
 		return ret;
 	}
 
@@ -179,7 +188,7 @@ static int map_slot(struct iommu_domain *domain,
 
 	ret = iommu_map_nosync(domain, ALIGN_DOWN(iova, granule),
 			       ALIGN_DOWN(slot, granule), granule, prot, gfp);
-	if (ret)
+	if (ret && ret != -ENOTRECOVERABLE)
 		iommu_dma_bounce_drop(transfer->dev, slot);
 	return ret;
 }
@@ -314,30 +323,30 @@ int iommu_dma_commit_bounced(struct iommu_domain *domain,
 	return 0;
 
 err_release:
-	if (ret == -ENOTRECOVERABLE)
-		iommu_dma_retire_quarantine(domain, start, request.size);
-	else
-		iommu_dma_space_free(space, start, request.size);
+	release_room(domain, start, request.size, ret);
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_bounced);
 
-/* Undo what is mapped of @plan below @mapped: 0, or -ENOTRECOVERABLE */
+/* Undo what is mapped of @plan below @mapped: @ret, or -ENOTRECOVERABLE */
 static int roll_back(struct iommu_domain *domain,
 		     const struct iommu_dma_plan *plan, dma_addr_t start,
-		     size_t mapped)
+		     size_t mapped, int ret)
 {
 	struct iommu_dma_retire retire __uninitialized;
 	struct iommu_dma_walk walk;
 	struct iommu_dma_run run __uninitialized;
 
 	iommu_dma_retire_begin(&retire, domain, false);
+	/* Some of the run after these is still there */
+	retire.mismatch = ret == -ENOTRECOVERABLE;
+
 	iommu_dma_walk_start(&walk, plan);
 	while (iommu_dma_walk_next(&walk, plan, &run) && run.offset < mapped)
 		iommu_dma_retire_clear(&retire, start + run.offset, run.size);
 	if (!iommu_dma_retire_finish(&retire, start, plan->size))
 		return -ENOTRECOVERABLE;
-	return 0;
+	return ret;
 }
 
 static int prot_of(int prot, bool mmio)
@@ -359,17 +368,16 @@ static int map_runs(struct iommu_domain *domain,
 					   run.nr, prot_of(prot, run.mmio),
 					   gfp);
 		if (ret)
-			return roll_back(domain, plan, start, run.offset) ?:
-									    ret;
+			return roll_back(domain, plan, start, run.offset, ret);
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);
 	if (ret)
-		return roll_back(domain, plan, start, plan->size) ?: ret;
+		return roll_back(domain, plan, start, plan->size, ret);
 	return 0;
 }
 
-/* Undo the first @count entries that take IOVA: 0, or -ENOTRECOVERABLE */
+/* Undo the first @count entries that take IOVA: @ret, or -ENOTRECOVERABLE */
 static int roll_back_entries(struct iommu_domain *domain,
 			     const struct iommu_dma_transfer *transfer,
 			     const struct iommu_dma_plan *plan,

@@ -137,6 +137,30 @@ void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 }
 EXPORT_SYMBOL_GPL(dma_iova_free);
 
+/* A part of a range may stay reachable: never use any of it again */
+static void quarantine_range(struct device *dev, struct dma_iova_state *state)
+{
+	iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
+				    first_granule(dev, state->addr),
+				    granules_of(dev, state->addr,
+						dma_iova_size(state)));
+}
+
+static int link_in_place(struct device *dev, struct dma_iova_state *state,
+			 phys_addr_t phys, size_t offset, size_t size,
+			 enum dma_data_direction dir, unsigned long attrs)
+{
+	dma_addr_t iova = state->addr + offset;
+
+	if (iommu_dma_need_cache_sync(dev, attrs))
+		iommu_dma_cache_for_device(phys, size, dir);
+	return iommu_map_nosync(iommu_get_dma_domain(dev),
+				first_granule(dev, iova),
+				first_granule(dev, phys),
+				granules_of(dev, iova, size),
+				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
+}
+
 static int link_bounced(struct device *dev, struct dma_iova_state *state,
 			phys_addr_t phys, size_t offset, size_t size,
 			enum dma_data_direction dir, unsigned long attrs)
@@ -157,11 +181,6 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
 				      state->addr + offset, phys, size,
 				      iommu_dma_prot(dev, dir, attrs),
 				      GFP_ATOMIC);
-	if (ret == -ENOTRECOVERABLE)
-		iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
-					    first_granule(dev, state->addr),
-					    granules_of(dev, state->addr,
-							dma_iova_size(state)));
 	if (!ret)
 		state->__size |= DMA_IOVA_USE_SWIOTLB;
 	return ret;
@@ -190,6 +209,8 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
  * * -EOPNOTSUPP	- the memory is shared with the host, or has to be coherent
  *			  for a device that is not. A retry does not help.
  * * -ENOMEM	- no memory, or no room in swiotlb. A retry may help.
+ * * -ENOTRECOVERABLE	- the IOMMU driver refused, and what it had mapped could
+ *			  not be undone: the range is quarantined.
  * * other	- the IOMMU driver refused.
  */
 int dma_iova_link(struct device *dev, struct dma_iova_state *state,
@@ -197,7 +218,7 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		  enum dma_data_direction dir, unsigned long attrs)
 {
 	dma_addr_t iova = state->addr + offset;
-	int bounce;
+	int bounce, ret;
 
 	if (attrs & DMA_ATTR_CC_SHARED)
 		return -EOPNOTSUPP;
@@ -211,15 +232,12 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 	if (bounce < 0)
 		return bounce;
 	if (bounce)
-		return link_bounced(dev, state, phys, offset, size, dir, attrs);
-
-	if (iommu_dma_need_cache_sync(dev, attrs))
-		iommu_dma_cache_for_device(phys, size, dir);
-	return iommu_map_nosync(iommu_get_dma_domain(dev),
-				first_granule(dev, iova),
-				first_granule(dev, phys),
-				granules_of(dev, iova, size),
-				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
+		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
+	else
+		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
+	if (ret == -ENOTRECOVERABLE)
+		quarantine_range(dev, state);
+	return ret;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);
 
@@ -328,10 +346,7 @@ void dma_iova_unlink(struct device *dev, struct dma_iova_state *state,
 
 	unlink_begin(&retire, &bounced, &transfer, state, offset, size, false);
 	if (!iommu_dma_retire_cut(&retire))
-		iommu_dma_retire_quarantine(iommu_get_dma_domain(dev),
-					    first_granule(dev, state->addr),
-					    granules_of(dev, state->addr,
-							dma_iova_size(state)));
+		quarantine_range(dev, state);
 }
 EXPORT_SYMBOL_GPL(dma_iova_unlink);
 
