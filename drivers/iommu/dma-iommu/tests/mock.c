@@ -236,17 +236,38 @@ static size_t live_from(struct mock_domain *mdom, dma_addr_t iova, size_t size)
  */
 static void leave_table(struct mock *mock, struct iommu_iotlb_gather *gather)
 {
+	unsigned int nth;
 	void *table;
 
 	if (!mock->tables || mock->nr_tables == MOCK_TABLES)
 		return;
 
+	nth = mock_fail_nth(0);
 	table = iommu_alloc_pages_node_sz(NUMA_NO_NODE, GFP_ATOMIC, PAGE_SIZE);
+	mock_fail_nth(nth);
 	if (!table)
 		return;
 	folio_get(virt_to_folio(table));
 	mock->table[mock->nr_tables++] = virt_to_folio(table);
 	iommu_pages_list_add(&gather->freelist, table);
+}
+
+/* Forget what is free now that the mock has asked for it: it was invalidated before */
+static void put_tables(struct mock *mock, struct iommu_pages_list *freelist)
+{
+	unsigned int kept = 0;
+
+	iommu_put_pages_list(freelist);
+	guard(spinlock_irqsave)(&mock->lock);
+	for (unsigned int i = mock->nr_flushed; i < mock->nr_tables; i++) {
+		struct folio *table = mock->table[i];
+
+		if (folio_ref_count(table) == 1)
+			folio_put(table);
+		else
+			mock->table[mock->nr_flushed + kept++] = table;
+	}
+	mock->nr_tables = mock->nr_flushed + kept;
 }
 
 /* Pages that wait for an invalidation, and are in nobody's hands but the layer's */
@@ -329,7 +350,7 @@ static void mock_iotlb_sync(struct iommu_domain *domain,
 			  NULL);
 		watch(mdom, gather->start, gather->end, 0);
 	}
-	iommu_put_pages_list(&gather->freelist);
+	put_tables(mdom->mock, &gather->freelist);
 }
 
 static void mock_flush_iotlb_all(struct iommu_domain *domain)
@@ -348,7 +369,8 @@ static void mock_flush_iotlb_all(struct iommu_domain *domain)
 	/* As this comes from timers, it must not ask for memory */
 	__mt_destroy(&mdom->stale);
 	mdom->flushed = max(mdom->flushed, flush);
-	mdom->mock->nr_flushed = max(mdom->mock->nr_flushed, tables);
+	mdom->mock->nr_flushed = max(mdom->mock->nr_flushed,
+				     min(tables, mdom->mock->nr_tables));
 }
 
 static int mock_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
@@ -812,6 +834,26 @@ size_t mock_unstick(struct iommu_domain *domain)
 		set_range(mock, &mdom->live, mdom->stuck,
 			  mdom->stuck + granule - 1, NULL);
 	return granule;
+}
+
+/**
+ * mock_clear() - Remove all that is mapped, after an unmap that came up short
+ * @domain: a domain of the mock
+ *
+ * Behind what mock_fault::unmap_nth left mapped, more may have been left.
+ *
+ * Context: Any context.
+ * Return: bytes that were mapped.
+ */
+size_t mock_clear(struct iommu_domain *domain)
+{
+	struct mock_domain *mdom = to_mock_domain(domain);
+	size_t live = mock_live(domain);
+
+	guard(spinlock_irqsave)(&mdom->mock->lock);
+	mdom->is_stuck = false;
+	__mt_destroy(&mdom->live);
+	return live;
 }
 
 /**

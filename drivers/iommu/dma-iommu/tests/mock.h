@@ -282,6 +282,7 @@ unsigned int mock_tables_left(struct mock *mock);
 void mock_forget_tables(struct mock *mock);
 struct page *mock_stuck_page(struct iommu_domain *domain);
 size_t mock_unstick(struct iommu_domain *domain);
+size_t mock_clear(struct iommu_domain *domain);
 size_t mock_left_behind(struct mock *mock);
 
 /* mock_device.c: what tests have of it */
@@ -299,6 +300,9 @@ struct device *mock_device_like(struct mock *mock,
 #define mock_device(mock, ...) \
 	mock_device_like(mock, &(struct mock_traits){ __VA_ARGS__ })
 
+struct device *mock_device_failing(struct mock *mock,
+				   const struct mock_traits *traits,
+				   unsigned int nth, bool *hit);
 void mock_device_remove(struct mock *mock, struct device *dev);
 struct iommu_domain *mock_unmanaged_domain(struct mock *mock,
 					   struct device *dev);
@@ -319,6 +323,7 @@ bool mock_write(struct device *dev, dma_addr_t iova, const void *from,
 		size_t size);
 bool mock_fill(struct device *dev, dma_addr_t iova, u8 byte, size_t size);
 bool mock_in_slot(struct device *dev, dma_addr_t iova);
+bool mock_slot_taken(struct device *dev, phys_addr_t phys);
 unsigned long mock_slots_used(struct device *dev);
 bool mock_poison_slots(struct device *dev, u8 byte);
 void mock_count_slots(struct device *dev);

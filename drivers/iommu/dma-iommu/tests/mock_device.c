@@ -190,19 +190,9 @@ static int set_fwspec(struct device *dev)
 	return 0;
 }
 
-/**
- * mock_device_like() - Make a device behind the mock IOMMU
- * @mock: the mock
- * @traits: what it is like
- *
- * The test fails and ends if the device cannot be made. It goes away with the
- * test. Whether the layer took it is for the caller to ask.
- *
- * Context: Process context of the test, may sleep.
- * Return: the device.
- */
-struct device *mock_device_like(struct mock *mock,
-				const struct mock_traits *traits)
+/* Make all of a device, and do not add it */
+static struct mock_dev *make_device(struct mock *mock,
+				    const struct mock_traits *traits)
 {
 	struct kunit *test = mock->test;
 	struct platform_device *pdev;
@@ -236,16 +226,71 @@ struct device *mock_device_like(struct mock *mock,
 
 	platform_device_set_of_node(pdev, traits->node);
 	KUNIT_ASSERT_EQ(test, set_fwspec(dev), 0);
-	KUNIT_ASSERT_EQ(test, platform_device_add(pdev), 0);
+	return mdev;
+}
 
-	/* From here on, unregistering drops the reference that putting did */
-	kunit_remove_action(test, put_pdev, pdev);
+/* It was added: from here on, unregistering drops the reference that putting did */
+static void keep_device(struct mock_dev *mdev)
+{
+	struct kunit *test = mdev->mock->test;
+	int ret;
+
+	kunit_remove_action(test, put_pdev, mdev->pdev);
 	ret = kunit_add_action_or_reset(test, remove_device, mdev);
 	KUNIT_ASSERT_EQ(test, ret, 0);
-	KUNIT_ASSERT_NOT_NULL(test, dev->iommu_group);
+}
+
+/**
+ * mock_device_like() - Make a device behind the mock IOMMU
+ * @mock: the mock
+ * @traits: what it is like
+ *
+ * The test fails and ends if the device cannot be made. It goes away with the
+ * test. Whether the layer took it is for the caller to ask.
+ *
+ * Context: Process context of the test, may sleep.
+ * Return: the device.
+ */
+struct device *mock_device_like(struct mock *mock,
+				const struct mock_traits *traits)
+{
+	struct mock_dev *mdev = make_device(mock, traits);
+	struct device *dev = &mdev->pdev->dev;
+
+	KUNIT_ASSERT_EQ(mock->test, platform_device_add(mdev->pdev), 0);
+	keep_device(mdev);
+	KUNIT_ASSERT_NOT_NULL(mock->test, dev->iommu_group);
 
 	iommu_dma_settle_device(dev);
 	return dev;
+}
+
+/**
+ * mock_device_failing() - Make a device while memory runs out
+ * @mock: the mock
+ * @traits: what it is like
+ * @nth: which allocation of adding it fails, see mock_fail_nth()
+ * @hit: set to whether one has failed
+ *
+ * Context: Process context of the test, may sleep.
+ * Return: the device, which may have no group, and goes away with the test; or NULL.
+ */
+struct device *mock_device_failing(struct mock *mock,
+				   const struct mock_traits *traits,
+				   unsigned int nth, bool *hit)
+{
+	struct mock_dev *mdev = make_device(mock, traits);
+	int ret;
+
+	mock_fail_nth(nth);
+	ret = platform_device_add(mdev->pdev);
+	*hit = !mock_fail_nth(0);
+	if (ret) {
+		kunit_release_action(mock->test, put_pdev, mdev->pdev);
+		return NULL;
+	}
+	keep_device(mdev);
+	return &mdev->pdev->dev;
 }
 
 /**

@@ -2,9 +2,10 @@
 /*
  * Let an allocation of memory fail.
  *
- * Fault injection does that for a task and its nth allocation. As it comes, it
- * leaves those alone that may sleep, and says so much about each failure that the
- * log looks like that of a broken kernel; a test wants neither.
+ * Fault injection does that for a task and its nth allocation, be it from a slab or of
+ * pages. As it comes, it leaves those alone that may sleep, and single pages, and says
+ * so much about each failure that the log looks like that of a broken kernel; a test
+ * wants none of that.
  */
 
 #include <linux/debugfs.h>
@@ -12,16 +13,32 @@
 
 #include "mock.h"
 
-static bool *ignore_blocking;
-static unsigned long *verbose;
+/**
+ * struct failing - The knobs of one sort of allocation
+ * @dir: where they are
+ * @ignore_blocking: those that may sleep do not fail
+ * @verbose: how much is said
+ * @ignore_highmem: those of any memory do not fail; NULL if there is no such knob
+ * @min_order: smaller ones do not fail; NULL if there is no such knob
+ */
+struct failing {
+	const char *dir;
+	bool *ignore_blocking;
+	unsigned long *verbose;
+	bool *ignore_highmem;
+	u32 *min_order;
+};
+
+static struct failing slabs = { "failslab" };
+static struct failing pages = { "fail_page_alloc" };
 
 /* There is no other interface to a knob than its file, nor to what is behind it */
-static void *knob(const char *name)
+static void *knob(const char *dir_name, const char *name)
 {
 	struct dentry *dir, *file;
 	void *data = NULL;
 
-	dir = debugfs_lookup("failslab", NULL);
+	dir = debugfs_lookup(dir_name, NULL);
 	if (IS_ERR_OR_NULL(dir))
 		return NULL;
 
@@ -33,11 +50,32 @@ static void *knob(const char *name)
 	return data;
 }
 
+static void find(struct kunit *test, struct failing *failing)
+{
+	failing->ignore_blocking = knob(failing->dir, "ignore-gfp-wait");
+	failing->verbose = knob(failing->dir, "verbose");
+	failing->ignore_highmem = knob(failing->dir, "ignore-gfp-highmem");
+	failing->min_order = knob(failing->dir, "min-order");
+	KUNIT_ASSERT_NOT_NULL(test, failing->ignore_blocking);
+	KUNIT_ASSERT_NOT_NULL(test, failing->verbose);
+}
+
+static void set(const struct failing *failing, bool all)
+{
+	*failing->ignore_blocking = !all;
+	*failing->verbose = all ? 0 : 2;
+	if (failing->ignore_highmem)
+		*failing->ignore_highmem = !all;
+	if (failing->min_order)
+		*failing->min_order = all ? 0 : 1;
+}
+
 static void mock_fail_stop(void *unused)
 {
 	mock_fail_nth(0);
-	*ignore_blocking = true;
-	*verbose = 2;
+	set(&slabs, false);
+	if (IS_ENABLED(CONFIG_FAIL_PAGE_ALLOC))
+		set(&pages, false);
 }
 
 /**
@@ -56,12 +94,12 @@ void mock_fail_start(struct kunit *test)
 	    !IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS))
 		kunit_skip(test, "needs CONFIG_FAILSLAB and its files");
 
-	ignore_blocking = knob("ignore-gfp-wait");
-	verbose = knob("verbose");
-	KUNIT_ASSERT_NOT_NULL(test, ignore_blocking);
-	KUNIT_ASSERT_NOT_NULL(test, verbose);
-	*ignore_blocking = false;
-	*verbose = 0;
+	find(test, &slabs);
+	set(&slabs, true);
+	if (IS_ENABLED(CONFIG_FAIL_PAGE_ALLOC)) {
+		find(test, &pages);
+		set(&pages, true);
+	}
 	ret = kunit_add_action_or_reset(test, mock_fail_stop, NULL);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 }

@@ -126,6 +126,13 @@ struct io_tlb_area {
 	spinlock_t lock; /* protects the others */
 };
 
+struct io_tlb_slot {
+	phys_addr_t orig_addr;
+	size_t alloc_size;
+	unsigned short list;
+	unsigned short pad_slots;
+};
+
 static unsigned long used_of(struct io_tlb_pool *pool)
 {
 	unsigned long used = 0;
@@ -189,6 +196,24 @@ bool mock_in_slot(struct device *dev, dma_addr_t iova)
 }
 
 /**
+ * mock_slot_taken() - Is a slot somebody's?
+ * @dev: a device that may bounce
+ * @phys: an address in it
+ *
+ * Context: Any context, when nobody else bounces.
+ * Return: true if it is.
+ */
+bool mock_slot_taken(struct device *dev, phys_addr_t phys)
+{
+	struct io_tlb_pool *pool = first_pool(dev);
+
+	while (pool && !is_in(pool, phys))
+		pool = next_pool(dev, pool);
+	return pool && pool->slots[(phys - pool->start) / IO_TLB_SIZE]
+				       .orig_addr != ~(phys_addr_t)0;
+}
+
+/**
  * mock_slots_used() - How many slots are taken, by whichever device?
  * @dev: a device that may bounce
  *
@@ -230,6 +255,11 @@ static bool has_slots(struct device *dev)
 }
 
 bool mock_in_slot(struct device *dev, dma_addr_t iova)
+{
+	return false;
+}
+
+bool mock_slot_taken(struct device *dev, phys_addr_t phys)
 {
 	return false;
 }

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory runs out at every step of setting domains and devices up.
+ */
+
+#include <linux/dma-direct.h>
+#include <linux/dma-mapping.h>
+
+#include "../../dma-iommu.h"
+#include "../private.h"
+#include "mock.h"
+#include "space_check.h"
+
+/* Nothing has that many allocations */
+#define MANY 500
+
+static void free_domain(void *domain)
+{
+	iommu_domain_free(domain);
+}
+
+static struct iommu_domain *new_domain(struct kunit *test, struct device *dev)
+{
+	struct iommu_domain *domain = iommu_paging_domain_alloc(dev);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, free_domain, domain),
+			0);
+	return domain;
+}
+
+/*
+ * Test that a domain which finds no memory for its cookie has none, says so, and can be
+ * given one later; of either kind.
+ */
+static void test_cookie(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+
+	mock_fail_start(test);
+	for (int msi = 0; msi < 2; msi++) {
+		struct iommu_domain *domain = new_domain(test, dev);
+		unsigned int nth = 0;
+		int ret;
+
+		do {
+			mock_fail_nth(++nth);
+			ret = msi ? iommu_get_msi_cookie(domain, SZ_1M) :
+				    iommu_get_dma_cookie(domain);
+			mock_fail_nth(0);
+			if (!ret)
+				break;
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			KUNIT_EXPECT_EQ(test, domain->cookie_type,
+					IOMMU_COOKIE_NONE);
+		} while (nth < MANY);
+		KUNIT_EXPECT_GE(test, nth, 2);
+		KUNIT_EXPECT_EQ(test, domain->cookie_type,
+				msi ? IOMMU_COOKIE_DMA_MSI :
+				      IOMMU_COOKIE_DMA_IOVA);
+		kunit_release_action(test, free_domain, domain);
+	}
+}
+
+/**
+ * struct set_up_case - A device that is set up
+ * @name: what it is
+ * @lazy: its domain is to be
+ * @shadow: with one queue
+ * @regions: firmware and bus keep some of it from it
+ * @refusals: how often it is refused at least
+ * @strict: how often its domain is strict for want of memory at least
+ */
+struct set_up_case {
+	const char *name;
+	bool lazy;
+	bool shadow;
+	bool regions;
+	unsigned int refusals;
+	unsigned int strict;
+};
+
+static const struct set_up_case set_up_cases[] = {
+	{ "strict", .refusals = 2 },
+	{ "lazy", .lazy = true, .refusals = 2, .strict = 1 },
+	{ "lazy, one queue", .lazy = true, .shadow = true, .refusals = 2,
+	  .strict = 2 },
+	{ "regions and windows", .regions = true, .refusals = 4 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(set_up, set_up_cases, name);
+
+static const struct bus_dma_region windows[] = {
+	{ .dma_start = SZ_1M, .size = SZ_64M },
+	{ .dma_start = SZ_4G, .size = SZ_64M },
+	{}
+};
+
+static const struct mock_traits kept_from = {
+	.range_map = windows,
+	.regions = {
+		{ .first = SZ_2M, .last = SZ_2M + SZ_64K - 1,
+		  .type = IOMMU_RESV_RESERVED },
+		{ .first = SZ_4M, .last = SZ_4M + SZ_64K - 1,
+		  .type = IOMMU_RESV_MSI },
+	},
+	.nr_regions = 2,
+};
+
+/* What a space has, less what is reserved of it */
+static u64 free_in(struct kunit *test, struct iommu_domain *domain)
+{
+	struct iommu_dma_census census = {};
+	const char *complaint;
+
+	complaint = iommu_dma_space_check(&domain->iova_cookie->space, &census);
+	KUNIT_EXPECT_STREQ(test, complaint ?: "", "");
+	KUNIT_EXPECT_EQ(test, census.used, 0);
+	return census.free;
+}
+
+/*
+ * Test that a device is set up, if need be for a strict domain, or refused: then no
+ * mapping of it succeeds, and once there is memory it is set up with the same space as
+ * if nothing had happened.
+ */
+static void test_set_up(struct kunit *test)
+{
+	const struct set_up_case *param = test->param_value;
+	unsigned int nth = 0, left, refusals = 0, strict = 0;
+	struct mock *mock = test->priv;
+	struct mock_traits traits = {};
+	struct device *dev;
+	u64 room = 0;
+
+	mock->shadow = param->shadow;
+	/* There is something in both zones */
+	mock->last = 2ULL * SZ_4G - 1;
+	if (param->regions)
+		traits = kept_from;
+	dev = mock_device_like(mock, &traits);
+	room = free_in(test, iommu_get_domain_for_dev(dev));
+	mock_fail_start(test);
+	do {
+		struct iommu_domain *domain = new_domain(test, dev);
+
+		domain->type = param->lazy ? IOMMU_DOMAIN_DMA_FQ :
+					     IOMMU_DOMAIN_DMA;
+		KUNIT_ASSERT_EQ(test, iommu_get_dma_cookie(domain), 0);
+		mock_fail_nth(++nth);
+		iommu_setup_dma_ops(dev, domain);
+		left = mock_fail_nth(0);
+		if (iommu_dma_dev_refused(dev)) {
+			KUNIT_EXPECT_EQ(test, left, 0);
+			KUNIT_EXPECT_TRUE(test, mock_refused(test, dev));
+			refusals++;
+			iommu_setup_dma_ops(dev, domain);
+		}
+		KUNIT_EXPECT_FALSE(test, iommu_dma_dev_refused(dev));
+		KUNIT_EXPECT_EQ(test, free_in(test, domain), room);
+		KUNIT_EXPECT_EQ(test, domain->type == IOMMU_DOMAIN_DMA_FQ,
+				!!domain->iova_cookie->lazy.made);
+		if (param->lazy && domain->type != IOMMU_DOMAIN_DMA_FQ) {
+			KUNIT_EXPECT_EQ(test, left, 0);
+			strict++;
+		}
+		kunit_release_action(test, free_domain, domain);
+	} while (!left && nth < MANY);
+
+	iommu_setup_dma_ops(dev, iommu_get_domain_for_dev(dev));
+	kunit_info(test, "%u of %u refused, %u strict\n", refusals, nth - 1,
+		   strict);
+	KUNIT_EXPECT_LT(test, nth, MANY);
+	KUNIT_EXPECT_GE(test, refusals, param->refusals);
+	KUNIT_EXPECT_GE(test, strict, param->strict);
+	if (!param->strict)
+		KUNIT_EXPECT_EQ(test, strict, 0);
+}
+
+/*
+ * Test that a domain which finds no memory to become lazy while it is in use says so and
+ * stays strict, and what is mapped stays mapped.
+ */
+static void test_init_fq(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+
+	mock_fail_start(test);
+	for (int single = 0; single < 2; single++) {
+		struct iommu_domain *domain;
+		unsigned int nth = 0, refusals = 0;
+		struct device *dev;
+		dma_addr_t iova;
+		int ret;
+
+		mock->shadow = single;
+		dev = mock_device(mock);
+		domain = iommu_get_domain_for_dev(dev);
+		do {
+			iova = dma_map_single(dev, memory, SZ_4K,
+					      DMA_TO_DEVICE);
+			KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+			mock_fail_nth(++nth);
+			ret = iommu_dma_init_fq(domain);
+			mock_fail_nth(0);
+			KUNIT_EXPECT_TRUE(test, mock_lookup(domain, iova, NULL,
+							    NULL));
+			mock_forget(mock);
+			dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
+			KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC], !!ret);
+			if (!ret)
+				break;
+			KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+			KUNIT_EXPECT_NULL(test, domain->iova_cookie->lazy.made);
+			refusals++;
+		} while (nth < MANY);
+		KUNIT_EXPECT_GE(test, refusals, 1 + single);
+		KUNIT_EXPECT_NOT_NULL(test, domain->iova_cookie->lazy.flush);
+	}
+}
+
+static void expect_mapping(struct kunit *test, struct device *dev, void *memory)
+{
+	dma_addr_t iova = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
+
+	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(dev));
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	KUNIT_EXPECT_TRUE(test, mock_lookup(iommu_get_domain_for_dev(dev), iova,
+					    NULL, NULL));
+	dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
+}
+
+/*
+ * Test that a device which is added while memory runs out, whichever allocation it is
+ * that fails, of the driver core, the IOMMU core or the layer, either maps in its
+ * domain, or is not of this layer's, or is refused, and that no domain outlives it.
+ */
+static void test_add(struct kunit *test)
+{
+	unsigned int nth = 0, hits = 0, without = 0, refused = 0;
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+	struct device *dev;
+	bool hit;
+
+	mock->last = 2ULL * SZ_4G - 1;
+	mock_fail_start(test);
+	for (int lazy = 0; lazy < 2; lazy++) {
+		mock->lazy = lazy;
+		nth = 0;
+		do {
+			dev = mock_device_failing(mock, &kept_from, ++nth,
+						  &hit);
+			hits += hit;
+			if (!dev || !dev->iommu_group) {
+				KUNIT_EXPECT_TRUE(test, hit);
+				without++;
+				if (dev)
+					KUNIT_EXPECT_FALSE(test,
+							   dev_dma_iommu(dev));
+			} else if (iommu_dma_dev_refused(dev)) {
+				KUNIT_EXPECT_TRUE(test, hit);
+				KUNIT_EXPECT_TRUE(test,
+						  mock_refused(test, dev));
+				refused++;
+			} else {
+				expect_mapping(test, dev, memory);
+			}
+			if (dev)
+				mock_device_remove(mock, dev);
+			KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+		} while (hit && nth < MANY);
+		KUNIT_EXPECT_LT(test, nth, MANY);
+	}
+	kunit_info(test, "%u failures, %u not added, %u refused\n", hits,
+		   without, refused);
+	KUNIT_EXPECT_GE(test, without, 10);
+	KUNIT_EXPECT_GE(test, refused, 8);
+}
+
+static struct kunit_case setup_cases[] = { KUNIT_CASE(test_cookie),
+					   KUNIT_CASE_PARAM(test_set_up,
+							    set_up_gen_params),
+					   KUNIT_CASE(test_init_fq),
+					   KUNIT_CASE(test_add),
+					   {} };
+
+static struct kunit_suite setup_suite = {
+	.name = "iommu_dma_sweep_setup",
+	.suite_init = mock_suite_init,
+	.suite_exit = mock_suite_exit,
+	.init = mock_test_init,
+	.exit = mock_test_exit,
+	.test_cases = setup_cases,
+};
+
+kunit_test_suite(setup_suite);
