@@ -2,13 +2,16 @@
 # A thin front: every job is a script below lab/ with its own --help.
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-export LINUX MACHINE MODE PAGE PROFILE V
+export LINUX MACHINE MINUTES MODE PAGE PROFILE SEED V
 .NOTPARALLEL:
 
 help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
 	@echo 'make test       KUnit under QEMU, the allocator in user space, the x86_64 build, tests of the lab'
-	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode'
+	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode,'
+	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), and coverage'
+	@echo 'make coverage   the lines and branches that the KUnit suites reach, and what is left'
+	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
 	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
@@ -19,6 +22,7 @@ help:
 	@echo 'LINUX=PATH      use that Linux 7.3.y tree as the base; it is only read'
 	@echo 'PAGE=1          make bench: put the table into Documentation/, too'
 	@echo 'PROFILE=WHAT    make bench: where the instructions of a call go, as in PROFILE=list-64'
+	@echo 'SEED=N          make soak: the random numbers of that run'
 	@echo 'V=1             show the logs as well'
 
 run:
@@ -31,6 +35,14 @@ test:
 test-all:
 	@lab/need build machines
 	@lab/test-all
+
+coverage:
+	@lab/need build qemu
+	@lab/coverage
+
+soak:
+	@lab/need build qemu guest
+	@lab/soak
 
 bench:
 	@lab/bench
@@ -49,9 +61,9 @@ tree:
 	@echo 'The tree is out/tree. Build it outside of itself: make -C out/tree O=DIR ...'
 
 clean:
-	@rm -rf out/build out/kunit out/run out/log out/check out/bench
+	@rm -rf out/build out/kunit out/run out/soak out/coverage out/log out/check out/bench
 
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all bench bench-iova check tree clean distclean
+.PHONY: help run test test-all coverage soak bench bench-iova check tree clean distclean

@@ -230,67 +230,6 @@ static void test_nothing_unmapped(struct kunit *test)
 }
 
 /*
- * Test that a mapping of which the IOMMU driver has mapped a part before it failed is
- * quarantined, and its pages are kept, if that part could not be unmapped: one buffer,
- * a list, a buffer of the layer's own, and a link.
- */
-static void test_short_undo(struct kunit *test)
-{
-	struct mock *mock = test->priv;
-	void *memory = mock_buffer(test, SZ_16K);
-
-	for (int i = 0; i < 4; i++) {
-		struct device *dev = mock_device(mock);
-		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-		phys_addr_t phys = virt_to_phys(memory);
-		struct dma_iova_state state = {};
-		struct scatterlist sg;
-		dma_addr_t iova;
-
-		sg_init_one(&sg, memory, SZ_16K);
-		if (i == 3)
-			KUNIT_ASSERT_TRUE(test,
-					  dma_iova_try_alloc(dev, &state, phys,
-							     SZ_16K));
-		mock->fault.map_nth = 1;
-		mock->fault.map_error = -ENOMEM;
-		mock->fault.map_pages = 1;
-		mock->fault.unmap_nth = 1;
-		kunit_warning_suppress(test) {
-			if (i == 0)
-				KUNIT_EXPECT_EQ(test,
-						iommu_dma_map_phys(dev, phys,
-								   SZ_16K,
-								   DMA_TO_DEVICE,
-								   0),
-						DMA_MAPPING_ERROR);
-			if (i == 1)
-				KUNIT_EXPECT_EQ(test,
-						iommu_dma_map_sg(dev, &sg, 1,
-								 DMA_TO_DEVICE,
-								 0), -EIO);
-			if (i == 2)
-				KUNIT_EXPECT_NULL(test,
-						  iommu_dma_alloc(dev, SZ_16K,
-								  &iova,
-								  GFP_KERNEL,
-								  0));
-			if (i == 3)
-				KUNIT_EXPECT_EQ(test,
-						dma_iova_link(dev, &state, phys,
-							      0, SZ_16K,
-							      DMA_TO_DEVICE, 0),
-						-ENOTRECOVERABLE);
-			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-		}
-		KUNIT_EXPECT_EQ(test, quarantined(domain),
-				i == 2 ? PAGE_ALIGN(SZ_16K) : SZ_16K);
-		KUNIT_EXPECT_GT(test, page_count(mock_stuck_page(domain)), 0);
-		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
-	}
-}
-
-/*
  * Test that only the first of many such failures in a domain is a warning, and that
  * each domain has a first one.
  */
@@ -589,7 +528,6 @@ static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_order_list_failure),
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_nothing_unmapped),
-	KUNIT_CASE(test_short_undo),
 	KUNIT_CASE(test_few_warnings),
 	KUNIT_CASE(test_wrong_size),
 	KUNIT_CASE(test_short_unmap_list),
