@@ -14,7 +14,7 @@
 #
 # Usage: check.sh BUILD [PATTERN]	only those that match, as in 'lazy/*'
 #
-# From the environment: SPIN, CBMC, CC; MINUTES for one of them, 5 if not set.
+# From the environment: SPIN, CBMC, CC; MINUTES for one of them, 10 if not set.
 
 here=$(cd "$(dirname "$0")" && pwd -P)
 build=$1
@@ -22,7 +22,7 @@ only=${2:-*}
 SPIN=${SPIN:-spin}
 CBMC=${CBMC:-cbmc}
 CC=${CC:-gcc}
-seconds=$((${MINUTES:-5} * 60))
+seconds=$((${MINUTES:-10} * 60))
 room=$here/../../../../drivers/iommu/dma-iommu
 passed=0
 failed=0
@@ -147,7 +147,8 @@ lazy_break note-finished "$reach" -DRANGES=3 -DQUEUES=1
 lazy_break full-is-flushed "$direct" -DRANGES=3 -DQUEUES=1 -DRING=1
 lazy_break ignore-ended strict -DEND
 lazy_break end-after-flush strict -DEND
-lazy_break flush-queued-once before -DSUSPEND
+lazy_break count-finished before -DSUSPEND
+lazy_break finished-goes-back before -DSUSPEND
 lazy_break head-before-iova before -DSUSPEND
 lazy_break destroy-without-mutex gone -DDESTROY
 lazy_break timers-live-on gone -DDESTROY

@@ -16,8 +16,8 @@
  *      destroy(), alive().
  *   5. All that is queued is released, if timers run and nothing is starved: the
  *      formula "all_released".
- *   6. What is queued is out of reach after a period and a jiffy, even if a task is
- *      preempted in the middle of an invalidation: clock().
+ *   6. What is queued is out of reach after a period and a jiffy, or two jiffies more if
+ *      a task is preempted in the middle of an invalidation: clock().
  *
  * The memory. Steps that touch it are atomic and in program order, but for two
  * things that a CPU without the barrier may do, which is what the barriers are for:
@@ -134,21 +134,23 @@ bit queued[RANGES];
 /* flush.c oldest_flushed(): return is_flushed(queue->flush, entry_at(queue, queue->head)->started); */
 #define oldest_flushed(i) is_flushed(oldest(i).began)
 
-/* flush.c flush_is_under_way(): u32 started = atomic_read(&flush->started); */
-/* flush.c flush_is_under_way(): (s32)(started - entry_at(queue, queue->head)->started) > 0 && */
-/* flush.c flush_is_under_way(): time_before_eq(jiffies, READ_ONCE(flush->began)); */
-#if !defined(TIMED)
-/* Any time may have passed: see timer(), which invalidates all the same */
-#define began_just_now() true
-#elif defined(BREAK_WAIT_FOR_PREEMPTED)
-#define began_just_now() true
-#else
-#define began_just_now() (now <= flush_began)
-#endif
-#define flush_is_under_way(i) \
-	(!oldest_flushed(i) && started > oldest(i).began && began_just_now())
+/* flush.c flush_is_under_way(): u32 started = atomic_read(&queue->flush->started); */
+/* flush.c flush_is_under_way(): (s32)(started - entry_at(queue, queue->head)->started) > 0; */
+#define flush_is_under_way(i) (!oldest_flushed(i) && started > oldest(i).began)
 
-/* flush.c flush_is_due(): time_after_eq(jiffies, READ_ONCE(flush->began) + flush->period); */
+/* Without a clock it may be any time: timer() tries both */
+/* flush.c flush_is_late(): return atomic_read(&flush->started) != atomic_read(&flush->finished) && */
+/* flush.c flush_is_late(): time_after(jiffies, READ_ONCE(flush->began) + 1); */
+#if !defined(TIMED) || defined(BREAK_WAIT_FOR_PREEMPTED)
+#define flush_is_late() false
+#else
+#define flush_is_late() (started != finished && now > flush_began + 1)
+#endif
+
+/* flush.c flush_is_due(): is_flushed(flush, entry_at(queue, queue->tail - 1)->started)) */
+/* flush.c flush_is_due(): if (flush_is_late(flush)) */
+/* flush.c flush_is_due(): return !flush_is_under_way(queue); */
+/* flush.c flush_is_due(): return time_after_eq(jiffies, READ_ONCE(flush->began) + flush->period); */
 #ifdef TIMED
 #define period_is_over() (now >= flush_began + PERIOD)
 #else
@@ -157,8 +159,11 @@ bit queued[RANGES];
 #ifdef BREAK_FORGET_THOSE_BEHIND
 #define behind_is_due(i) false
 #else
-#define behind_is_due(i) (!is_flushed(newest(i).began) && period_is_over())
+#define behind_is_due(i) period_is_over()
 #endif
+#define flush_is_due(i) \
+	(waiting(i) && !is_flushed(newest(i).began) && \
+	 (flush_is_late() || (oldest_flushed(i) -> behind_is_due(i) : !flush_is_under_way(i))))
 
 inline alive()
 {
@@ -238,49 +243,51 @@ inline release(r)
 #define begin_flush(step) atomic { alive(); note_began(); step }
 #define end_flush(step) atomic { step; note_ended() }
 
+inline count_started()
+{
+	started++;
+	number = started
+}
+
+/* flush.c note_finished(): int finished = atomic_read(&flush->finished); */
+/* flush.c note_finished(): while ((s32)((u32)number - finished) > 0 && */
+/* flush.c note_finished(): !atomic_try_cmpxchg(&flush->finished, &finished, number)) */
+inline note_finished()
+{
+#if defined(BREAK_COUNT_FINISHED)
+	finished++;
+#elif defined(BREAK_FINISHED_GOES_BACK)
+	finished = number;
+#else
+	finished = (number > finished -> number : finished);
+#endif
+	number = 0
+}
+
 inline flush_now()
 {
 #if defined(BREAK_NO_MB_STARTED) || defined(BREAK_COUNT_TOO_LATE)
 	if
 #ifndef BREAK_COUNT_TOO_LATE
-	:: begin_flush(started++); atomic { invalidate_all() }
+	:: begin_flush(count_started()); atomic { invalidate_all() }
 #endif
-	:: begin_flush(invalidate_all()); started++
+	:: begin_flush(invalidate_all()); count_started()
 	fi;
-	end_flush(finished++)
+	end_flush(note_finished())
 #elif defined(BREAK_NO_MB_FINISHED)
-	begin_flush(started++);
+	begin_flush(count_started());
 	if
-	:: atomic { invalidate_all() }; end_flush(finished++)
-	:: finished++; end_flush(invalidate_all())
+	:: atomic { invalidate_all() }; end_flush(note_finished())
+	:: note_finished(); end_flush(invalidate_all())
 	fi
 #else
-	/* flush.c iommu_dma_flush_now(): atomic_inc(&flush->started); */
-	begin_flush(started++);
-	/* flush.c iommu_dma_flush_now(): smp_mb__after_atomic(); */
+	/* flush.c iommu_dma_flush_now(): number = atomic_inc_return(&flush->started); */
+	begin_flush(count_started());
 	/* flush.c iommu_dma_flush_now(): iommu_flush_iotlb_all(flush->domain); */
 	atomic { invalidate_all() };
-	/* flush.c iommu_dma_flush_now(): smp_mb__before_atomic(); */
-	/* flush.c iommu_dma_flush_now(): atomic_inc(&flush->finished); */
-	end_flush(finished++)
+	/* flush.c iommu_dma_flush_now(): note_finished(flush, number); */
+	end_flush(note_finished())
 #endif
-}
-
-/* flush.c flush_queued(): u32 started = atomic_read(&flush->started); */
-inline flush_queued()
-{
-	s = started;
-	flush_now();
-	/* flush.c flush_queued(): while (!is_flushed(flush, started)); */
-	do
-#ifdef BREAK_FLUSH_QUEUED_ONCE
-	:: true -> break
-#else
-	:: !is_flushed(s) -> flush_now()
-	:: else -> break
-#endif
-	od;
-	s = 0
 }
 
 inline take_lock(i)
@@ -403,7 +410,7 @@ inline flush_queue(i, r)
 		fi;
 		if
 		:: !room ->
-			/* flush.c iommu_dma_flush_queue(): iommu_dma_retire_release(flush->space, iova, size); */
+			/* flush.c iommu_dma_flush_queue(): iommu_dma_retire_release(flush->domain, iova, size); */
 			atomic { drain_buffer(r); release(r) }
 		:: else
 		fi
@@ -425,7 +432,7 @@ inline returned(r)
 /* retire.c iommu_dma_retire_range(): iommu_dma_retire_begin(&retire, domain, may_defer); */
 proctype unmapper(byte cpu)
 {
-	byte r, k, left, out;
+	byte r, k, left, out, number;
 	bit hard = TASK;
 	bit room, deferred;
 
@@ -439,12 +446,12 @@ proctype unmapper(byte cpu)
 		if
 		:: deferred -> flush_queue(cpu % QUEUES, r)
 		:: !deferred ->
-			/* retire.c iommu_dma_retire_cut(): iommu_iotlb_sync(retire->domain, &retire->gather); */
+			/* retire.c cut(): iommu_iotlb_sync(retire->domain, &retire->gather); */
 			atomic { drain_buffer(r); iotlb[r] = 0 };
 			release(r)
 #ifdef CUT
 		:: deferred ->
-			/* retire.c iommu_dma_retire_cut(): iommu_dma_flush_now(retire->flush); */
+			/* retire.c invalidate_all(): iommu_dma_flush_now(retire->flush); */
 			atomic { drain_buffer(r) };
 			flush_now();
 			release(r)
@@ -466,7 +473,7 @@ proctype unmapper(byte cpu)
 
 proctype timer(byte i)
 {
-	byte k, left, out;
+	byte k, left, out, number;
 	bit hard = 1;
 	bit due;
 
@@ -474,11 +481,11 @@ end:	do
 	:: atomic { timer_is_due(i) -> q[i].armed = 0; q[i].running = 1 };
 		/* flush.c tick(): due = flush_is_due(queue); */
 		take_lock(i);
-		due = waiting(i) && (oldest_flushed(i) -> behind_is_due(i) : !flush_is_under_way(i));
+		due = flush_is_due(i);
 #ifndef TIMED
 		if
 		:: true
-		:: waiting(i) && !oldest_flushed(i) -> due = 1
+		:: waiting(i) && !is_flushed(newest(i).began) && started != finished -> due = 1
 		fi;
 #endif
 		drop_lock(i);
@@ -558,8 +565,8 @@ inline drain()
 	od;
 	if
 	:: more -> more = 0;
-		/* flush.c iommu_dma_flush_drain(): flush_queued(flush); */
-		flush_queued();
+		/* flush.c iommu_dma_flush_drain(): iommu_dma_flush_now(flush); */
+		flush_now();
 		/* flush.c iommu_dma_flush_drain(): drain_queue(per_cpu_ptr(flush->queues, cpu)); */
 		for (i : 0 .. QUEUES - 1) {
 			drain_queue(i)
@@ -580,7 +587,7 @@ inline drain()
 /* Also stands for who needs IOVA that waits, but under the mutex of the list */
 proctype suspend()
 {
-	byte k, left, out, i, s;
+	byte k, left, out, i, number;
 	bit more, before[RANGES];
 	bit hard = 1;
 
@@ -600,7 +607,7 @@ proctype suspend()
 /* flush.c end_lazy(): WRITE_ONCE(lazy->flush, NULL); */
 proctype end_lazy()
 {
-	byte k;
+	byte k, number;
 	bit hard = 1;
 
 	lazy = 0;
@@ -628,7 +635,7 @@ proctype end_lazy()
 /* No device is attached any more, and all who unmapped have gone */
 proctype destroy()
 {
-	byte k, left, out, i, s;
+	byte k, left, out, i, number;
 	bit hard = 1;
 	bit more;
 
@@ -649,11 +656,9 @@ proctype destroy()
 		!q[i].running
 	}
 #endif
-#ifdef BREAK_DESTROY_WITHOUT_FLUSH
-	s = 0;
-#else
-	/* flush.c iommu_dma_flush_destroy(): flush_queued(flush); */
-	flush_queued();
+#ifndef BREAK_DESTROY_WITHOUT_FLUSH
+	/* flush.c iommu_dma_flush_destroy(): iommu_dma_flush_now(flush); */
+	flush_now();
 #endif
 	/* flush.c iommu_dma_flush_destroy(): destroy_queue(per_cpu_ptr(flush->queues, cpu)); */
 	for (i : 0 .. QUEUES - 1) {
@@ -676,6 +681,13 @@ proctype destroy()
  * Time passes while no timer is late and no lock is held. An invalidation takes no
  * time, but a task may be preempted in the middle of one for as long as it likes.
  */
+/* "give or take a jiffy; two more where somebody does not get on with it" */
+#ifdef PREEMPTED
+#define WINDOW (PERIOD + 3)
+#else
+#define WINDOW (PERIOD + 1)
+#endif
+
 #define idle(i) (!q[i].lock && !q[i].running && !timer_is_due(i))
 
 active proctype clock()
@@ -688,7 +700,7 @@ end:	do
 		now++;
 		/* Rule: the window is bounded */
 		for (i : 0 .. RANGES - 1) {
-			assert(!queued[i] || !iotlb[i] || now - queued_at[i] <= PERIOD + 1)
+			assert(!queued[i] || !iotlb[i] || now - queued_at[i] <= WINDOW)
 		}
 		i = 0
 	}

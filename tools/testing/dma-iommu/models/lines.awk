@@ -25,7 +25,7 @@ function load(file,    path, line, name, held)
 			continue
 		body[file, name] = body[file, name] " " squeeze(line)
 		if (file == "flush.c" &&
-		    line ~ /(atomic_(read|inc)|smp_|READ_ONCE|WRITE_ONCE)/)
+		    line ~ /(atomic_[a-z_]+\(|smp_|READ_ONCE|WRITE_ONCE)/)
 			access[squeeze(line)] = name
 		if (line == "}")
 			name = ""
