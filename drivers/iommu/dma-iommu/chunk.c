@@ -23,7 +23,9 @@
  * LLFree (Wrenger et al., USENIX ATC 2023).
  *
  * A driver that gives the same back twice is told so, unless the second time comes
- * when somebody else has the granules, or while the chunk goes away and comes back.
+ * when somebody else has the granules, or while the chunk goes away and comes back; or
+ * unless it gives back a part of a run at the moment when another CPU gives back all
+ * of it, which is not joined any more then, and still taken.
  *
  * Lifetime. The memory of a chunk stays a chunk of the same zone for as long as there
  * is the zone. So nobody has to be waited for, and who looks at a chunk needs neither
@@ -433,7 +435,7 @@ bool iommu_dma_chunk_give(struct iommu_dma_chunk *chunk, unsigned int first,
 
 /**
  * iommu_dma_chunk_give_all() - Give all granules of a chunk back
- * @chunk: the chunk
+ * @chunk: the chunk, of which nothing is claimed
  *
  * As iommu_dma_chunk_give(), for 512 granules. Takes three steps per word.
  *
