@@ -9,7 +9,7 @@ help:
 	@echo 'make run        boot the kernel, move real data through real drivers, print a table'
 	@echo 'make test       KUnit under QEMU, the allocator in user space, the x86_64 build, tests of the lab'
 	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode,'
-	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), and coverage'
+	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), coverage, models'
 	@echo 'make coverage   the lines and branches that the KUnit suites reach, and what is left'
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
@@ -33,7 +33,7 @@ test:
 	@lab/test
 
 test-all:
-	@lab/need build machines
+	@lab/need build machines models
 	@lab/test-all
 
 coverage:
