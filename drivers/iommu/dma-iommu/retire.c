@@ -249,10 +249,12 @@ static noinline bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 	if (!READ_ONCE(cookie->cut_off) ||
 	    !iommu_dma_space_quarantined(&cookie->space, iova, size))
 		return false;
-	for (; size; iova += cookie->space.granule,
-		     size -= cookie->space.granule)
+	while (size) {
 		if (iommu_dma_lookup(domain, iova, &phys))
 			return false;
+		iova += cookie->space.granule;
+		size -= cookie->space.granule;
+	}
 	return true;
 }
 
