@@ -548,8 +548,10 @@ bool iommu_dma_chunk_next_used(const struct iommu_dma_chunk *chunk,
 	if (at > chunk->to)
 		return false;
 
+	/* What is quarantined is joined from its start on */
 	for (end = at + 1; end <= chunk->to; end++)
-		if (!test_bit(end, chunk->joined))
+		if (!test_bit(end, chunk->joined) ||
+		    test_bit(end, chunk->claimed))
 			break;
 	*bit = at;
 	*count = end - at;

@@ -587,6 +587,62 @@ static void test_quarantine(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(test, space), SZ_32M / SZ_4K - 1);
 }
 
+/* The mappings of @size bytes that are found, a bit each, from @base on */
+static unsigned long found(struct kunit *test, struct iommu_dma_space *space,
+			   dma_addr_t base, size_t size)
+{
+	unsigned long bits = 0;
+	dma_addr_t iova = 0;
+	size_t bytes;
+
+	while (iommu_dma_space_next_used(space, &iova, &bytes)) {
+		KUNIT_EXPECT_EQ(test, bytes, size);
+		bits |= BIT((iova - base) / size);
+		iova += bytes;
+	}
+	return bits;
+}
+
+/*
+ * Test that what is in use is found one by one and as it was allocated, whatever of
+ * what lies between is quarantined, and that all of it can be quarantined then.
+ */
+static void test_next_used(struct kunit *test)
+{
+	static const size_t sizes[] = { SZ_4K, SZ_8K, SZ_2M };
+	const unsigned int nr = 6;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes) << nr; i++) {
+		struct iommu_dma_space *space =
+			new_space(test, SZ_4K, SZ_2M, SZ_32M - 1);
+		unsigned long lost = i % BIT(nr);
+		dma_addr_t iovas[6], base = space->last;
+		size_t size = sizes[i >> nr];
+
+		for (unsigned int j = 0; j < nr; j++) {
+			iovas[j] = take(test, space, size, 0, NO_LIMIT);
+			base = min(base, iovas[j]);
+		}
+		for (unsigned int j = 0; j < nr; j++) {
+			/* Side by side, or this would test nothing */
+			KUNIT_ASSERT_LT(test, (iovas[j] - base) / size, nr);
+			if (lost & BIT((iovas[j] - base) / size))
+				iommu_dma_space_quarantine(space, iovas[j],
+							   size);
+		}
+		KUNIT_EXPECT_EQ(test, found(test, space, base, size),
+				~lost & GENMASK(nr - 1, 0));
+		for (unsigned int j = 0; j < nr; j++)
+			if (!(lost & BIT((iovas[j] - base) / size)))
+				iommu_dma_space_quarantine(space, iovas[j],
+							   size);
+		KUNIT_EXPECT_EQ(test, found(test, space, base, size), 0);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&space->quarantined),
+				nr * size);
+		kunit_release_action(test, destroy, space);
+	}
+}
+
 /*
  * Test that in a space that is full but for one hole the hole is found, if it is
  * exactly as large as asked for: in one chunk, across several, aligned or not
@@ -831,6 +887,7 @@ static struct kunit_case iova_cases[] = {
 	KUNIT_CASE(test_late_reservation),
 	KUNIT_CASE(test_wrong_frees),
 	KUNIT_CASE(test_quarantine),
+	KUNIT_CASE(test_next_used),
 	KUNIT_CASE(test_exact_hole),
 	KUNIT_CASE(test_out_of_memory),
 	KUNIT_CASE_SLOW(test_random),
