@@ -229,13 +229,13 @@ static bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
 			size_t size)
 {
 	struct iommu_dma_cookie *cookie = domain->iova_cookie;
+	size_t granule = cookie->space.granule;
 	phys_addr_t phys;
 
 	if (!READ_ONCE(cookie->cut_off) ||
 	    !iommu_dma_space_quarantined(&cookie->space, iova, size))
 		return false;
-	for (; size; iova += cookie->space.granule,
-		     size -= cookie->space.granule)
+	for (; size; iova += granule, size -= granule)
 		if (iommu_dma_lookup(domain, iova, &phys))
 			return false;
 	return true;

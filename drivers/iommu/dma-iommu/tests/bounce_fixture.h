@@ -31,6 +31,8 @@
  * @expected: what should be in there
  * @seen: what the device saw
  * @slot: what is to be given back by hand
+ * @nr_bytes: bytes that slots have still to be seen with
+ * @nr_slots: slots that were seen
  */
 struct bounce {
 	struct kunit *test;
@@ -41,6 +43,8 @@ struct bounce {
 	u8 *expected;
 	u8 *seen;
 	phys_addr_t slot;
+	size_t nr_bytes;
+	unsigned int nr_slots;
 };
 
 static inline void set_pattern(struct bounce *b, u8 seed)

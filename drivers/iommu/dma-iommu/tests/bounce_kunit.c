@@ -7,6 +7,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/kprobes.h>
+#include <linux/pci.h>
 #include <linux/ptrace.h>
 
 #include "bounce_fixture.h"
@@ -535,6 +536,72 @@ static void test_small_mmio(struct kunit *test)
 	dma_unmap_phys(dev, iova, 4, DMA_FROM_DEVICE, DMA_ATTR_MMIO);
 }
 
+/* At a granule's moment of being mapped, nothing may be in it but the buffer and zero */
+static void look_at_slot(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
+			 size_t size)
+{
+	struct bounce *b = mock->at_map_data;
+	const u8 *data = phys_to_virt(phys);
+	size_t nonzero = 0;
+
+	if (!iommu_dma_bounce_is_slot(b->dev, phys))
+		return;
+	for (size_t i = 0; i < size; i++)
+		nonzero += data[i] != 0;
+	KUNIT_EXPECT_EQ(b->test, size, GRANULE);
+	KUNIT_EXPECT_LE(b->test, nonzero, b->nr_bytes);
+	b->nr_bytes -= nonzero;
+	b->nr_slots++;
+}
+
+/*
+ * Test that before a slot is mapped it holds the buffer's bytes and zero, and nothing
+ * of what was there [G1, B2]: the device may look as soon as it can.
+ */
+static void test_before_map(struct kunit *test)
+{
+	static const struct { size_t at, size; } parts[] = {
+		{ AT + 100, 1000 }, { AT + 100, GRANULE }, { AT, GRANULE + 7 },
+		{ AT + 100, 2 * GRANULE },
+	};
+	struct bounce *b = make_untrusted(test);
+
+	for (int i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct iommu_dma_split split =
+			iommu_dma_split(&b->domain->iova_cookie->space,
+					virt_to_phys(b->memory + parts[i].at),
+					parts[i].size);
+		dma_addr_t iova;
+
+		KUNIT_ASSERT_TRUE(test, mock_poison_slots(b->dev, POISON));
+		memset(b->memory + parts[i].at, 0x11, parts[i].size);
+		b->nr_bytes = split.head + split.tail;
+		b->nr_slots = 0;
+		b->mock->at_map_data = b;
+		b->mock->at_map = look_at_slot;
+		iova = map(b, parts[i].at, parts[i].size, DMA_FROM_DEVICE);
+		b->mock->at_map = NULL;
+		KUNIT_EXPECT_EQ(test, b->nr_slots, !!split.head + !!split.tail);
+		KUNIT_EXPECT_EQ(test, b->nr_bytes, 0);
+		dma_unmap_single_attrs(b->dev, iova, parts[i].size,
+				       DMA_FROM_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	}
+}
+
+/* Test that swiotlb is there wherever an untrusted device may turn up [B10] */
+static void test_pool_at_boot(struct kunit *test)
+{
+	struct pci_dev *pdev = NULL;
+	unsigned int nr = 0;
+
+	for_each_pci_dev(pdev) {
+		KUNIT_EXPECT_TRUE_MSG(test, is_swiotlb_active(&pdev->dev), "%s",
+				      pci_name(pdev));
+		nr++;
+	}
+	kunit_info(test, "%u PCI devices", nr);
+}
+
 static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE_SLOW(test_view_offsets),
 	KUNIT_CASE_PARAM(test_view_sizes, coherency_gen_params),
@@ -550,6 +617,8 @@ static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE(test_small_buffers),
 	KUNIT_CASE(test_small_buffers_sync),
 	KUNIT_CASE(test_small_mmio),
+	KUNIT_CASE_PARAM(test_before_map, coherency_gen_params),
+	KUNIT_CASE(test_pool_at_boot),
 	{}
 };
 

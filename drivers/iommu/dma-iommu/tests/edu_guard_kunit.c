@@ -181,11 +181,79 @@ static void test_untrusted(struct kunit *test)
 	edu_expect_event(test, &f->narrow, iova, edu_write);
 }
 
+/*
+ * Test the same for a list, whose second entry begins in the middle of a granule, and
+ * for a link: what lies in front of a buffer is zero for the device, and stays as it is
+ * when the device writes there (G4).
+ */
+static void test_untrusted_list(struct kunit *test)
+{
+	const size_t offset = 300, size = 1000;
+	struct edu_pair *f = test->priv;
+	struct device *dev = edu_dev(&f->narrow);
+	size_t granule = edu_granule(&f->narrow);
+	u8 *memory = edu_make_buffer(test, 3 * granule);
+	u8 *expected = edu_make_buffer(test, 3 * granule);
+	u8 *got = edu_make_buffer(test, PAGE_SIZE);
+	struct dma_iova_state state;
+	struct scatterlist sgl[2];
+	dma_addr_t iova;
+
+	distrust(&f->narrow);
+	for (int link = 0; link < 2; link++) {
+		if (link) {
+			KUNIT_ASSERT_TRUE(test,
+					  dma_iova_try_alloc(dev, &state,
+							     virt_to_phys(memory) +
+								     offset,
+							     size));
+			KUNIT_ASSERT_EQ(test,
+					dma_iova_link(dev, &state,
+						      virt_to_phys(memory) +
+							      offset,
+						      0, size,
+						      DMA_BIDIRECTIONAL, 0),
+					0);
+			KUNIT_ASSERT_EQ(test, dma_iova_sync(dev, &state, 0,
+							    size), 0);
+			iova = state.addr;
+		} else {
+			sg_init_table(sgl, 2);
+			sg_set_buf(&sgl[0], memory + 2 * granule, granule);
+			sg_set_buf(&sgl[1], memory + offset, size);
+			KUNIT_ASSERT_EQ(test,
+					dma_map_sg(dev, sgl, 2,
+						   DMA_BIDIRECTIONAL), 2);
+			iova = sg_dma_address(&sgl[1]);
+		}
+		memcpy(expected, memory, 3 * granule);
+		edu_read(test, &f->narrow, iova - offset, SZ_2K);
+		edu_store(test, &f->narrow, got, SZ_2K);
+		KUNIT_EXPECT_NULL(test, memchr_inv(got, 0, offset));
+		KUNIT_EXPECT_MEMEQ(test, got + offset, memory + offset, size);
+		KUNIT_EXPECT_NULL(test, memchr_inv(got + offset + size, 0,
+						   SZ_2K - offset - size));
+
+		edu_fill(got, PAGE_SIZE);
+		edu_load(test, &f->narrow, got, SZ_2K);
+		memcpy(expected + offset, got + offset, size);
+		edu_write(test, &f->narrow, iova - offset, SZ_2K);
+		if (link)
+			dma_iova_destroy(dev, &state, size, DMA_BIDIRECTIONAL,
+					 0);
+		else
+			dma_unmap_sg(dev, sgl, 2, DMA_BIDIRECTIONAL);
+		KUNIT_EXPECT_MEMEQ(test, memory, expected, 3 * granule);
+		edu_expect_event(test, &f->narrow, iova, edu_write);
+	}
+}
+
 static struct kunit_case edu_guard_cases[] = {
 	KUNIT_CASE_SLOW(test_two_steps),
 	KUNIT_CASE_SLOW(test_destroy),
 	KUNIT_CASE_SLOW(test_lazy),
 	KUNIT_CASE_SLOW(test_untrusted),
+	KUNIT_CASE_SLOW(test_untrusted_list),
 	{}
 };
 

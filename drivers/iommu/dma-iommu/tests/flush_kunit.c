@@ -797,6 +797,49 @@ static int unmap_there(void *data)
 	return 0;
 }
 
+/*
+ * Test that the timer of one CPU leaves alone what waits on another, though its
+ * invalidation was for both [F7]: no tick has to work off the queues of all.
+ */
+static void test_tick_of_another(struct kunit *test)
+{
+	unsigned int cpu, first = nr_cpu_ids, second = nr_cpu_ids;
+	struct switching job = {};
+	struct task_struct *task;
+
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+
+	job.dev = lazy_device(test);
+	job.memory = mock_buffer(test, SZ_4K);
+	flush_of(job.dev)->period = 1000 * HZ;
+	for_each_online_cpu(cpu) {
+		if (second < nr_cpu_ids)
+			break;
+		second = first;
+		first = cpu;
+		WRITE_ONCE(job.stop, false);
+		task = kthread_create_on_cpu(unmap_there, &job, cpu, "tick/%u");
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+		wake_up_process(task);
+		while (!READ_ONCE(job.stop))
+			usleep_range(1000, 2000);
+		kthread_stop(task);
+		KUNIT_EXPECT_EQ(test, waiting_on(job.dev, cpu), 5);
+	}
+
+	local_bh_disable();
+	timer_delete(&queue_on(job.dev, first)->timer);
+	queue_on(job.dev, first)->timer.function(&queue_on(job.dev,
+							   first)->timer);
+	local_bh_enable();
+	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(job.dev)), 0);
+	KUNIT_EXPECT_EQ(test, waiting_on(job.dev, first), 0);
+	KUNIT_EXPECT_EQ(test, waiting_on(job.dev, second), 5);
+	iommu_dma_flush_drain(flush_of(job.dev));
+	KUNIT_EXPECT_EQ(test, all_waiting(job.dev), 0);
+}
+
 /* Test that what waits on a CPU is released in time when that CPU goes offline [V8] */
 static void test_dead_cpu(struct kunit *test)
 {
@@ -933,6 +976,7 @@ static struct kunit_case flush_cases[] = {
 	KUNIT_CASE(test_short_unmap),
 	KUNIT_CASE(test_double_unmap),
 	KUNIT_CASE_SLOW(test_teardown),
+	KUNIT_CASE(test_tick_of_another),
 	KUNIT_CASE_SLOW(test_dead_cpu),
 	KUNIT_CASE(test_suspend),
 	KUNIT_CASE(test_waiting_is_room),

@@ -408,6 +408,49 @@ static void test_lazy(struct kunit *test)
 	expect_gone(link);
 }
 
+/*
+ * Test that a range is destroyed as a whole, and nothing beside it, if more is said to
+ * be linked than there is of it, or a part of a granule [M12].
+ */
+static void test_mapped_len(struct kunit *test)
+{
+	const size_t linked = GRANULE + 100, size = 3 * GRANULE;
+	struct link *link = make_link(test, PLAIN);
+	dma_addr_t neighbour;
+
+	take(link, 0, size);
+	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, linked, DMA_TO_DEVICE, 0), 0);
+	dma_iova_destroy(link->dev, &link->state, linked, DMA_TO_DEVICE, 0);
+	expect_gone(link);
+
+	take(link, 0, size);
+	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, size, DMA_TO_DEVICE, 0), 0);
+	neighbour = dma_map_single(link->dev, link->memory, GRANULE,
+				   DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(link->dev, neighbour));
+	kunit_warning_suppress(test) {
+		dma_iova_destroy(link->dev, &link->state, size + GRANULE,
+				 DMA_TO_DEVICE, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, mock_live(link->domain), GRANULE);
+	dma_unmap_single(link->dev, neighbour, GRANULE, DMA_TO_DEVICE);
+	expect_gone(link);
+
+	/* What was never linked is not given back as if it had been */
+	take(link, 0, size);
+	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, GRANULE, DMA_TO_DEVICE, 0),
+			0);
+	kunit_warning_suppress(test) {
+		dma_iova_destroy(link->dev, &link->state, size, DMA_TO_DEVICE,
+				 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_EQ(test, mock_live(link->domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(link->domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(link), size);
+}
+
 static struct kunit_case link_out_cases[] = {
 	KUNIT_CASE_PARAM(test_link_failure, device_gen_params),
 	KUNIT_CASE(test_link_failure_parts),
@@ -419,6 +462,7 @@ static struct kunit_case link_out_cases[] = {
 	KUNIT_CASE(test_link_failure_stuck),
 	KUNIT_CASE(test_destroy_after_stuck),
 	KUNIT_CASE_PARAM(test_lazy, device_gen_params),
+	KUNIT_CASE(test_mapped_len),
 	{}
 };
 

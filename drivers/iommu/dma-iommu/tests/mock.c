@@ -180,6 +180,8 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 	int ret = 0;
 
 	might_sleep_if(gfpflags_allow_blocking(gfp));
+	if (mock->at_map)
+		mock->at_map(mock, iova, phys, pgsize * pgcount);
 
 	guard(spinlock_irqsave)(&mock->lock);
 	record(mock, MOCK_MAP);
@@ -296,7 +298,7 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 	leave_table(mock, gather);
 	if (!iommu_iotlb_gather_queued(gather))
 		iommu_iotlb_gather_add_range(gather, iova, size);
-	return size;
+	return due(&mock->fault.unmap_more_nth) ? size + granule : size;
 }
 
 static void begin_invalidation(struct mock_domain *mdom, dma_addr_t first,

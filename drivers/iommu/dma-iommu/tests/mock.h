@@ -54,6 +54,7 @@ enum mock_op {
  * @sync_map_nth: which iotlb_sync_map call from now on fails; 0 for none
  * @sync_map_error: what that call returns
  * @unmap_nth: which unmap call leaves its last granule mapped; 0 for none
+ * @unmap_more_nth: which unmap call says that it cleared a granule more; 0 for none
  * @attach_error: what every attachment of a device returns; 0 if none fails
  */
 struct mock_fault {
@@ -63,6 +64,7 @@ struct mock_fault {
 	unsigned int sync_map_nth;
 	int sync_map_error;
 	unsigned int unmap_nth;
+	unsigned int unmap_more_nth;
 	int attach_error;
 };
 
@@ -87,6 +89,8 @@ struct mock_fault {
  * @at_sync: called when an invalidation starts, with the stale ranges still
  *	     reachable
  * @at_sync_data: for @at_sync
+ * @at_map: called before memory is mapped, which nothing can reach there yet
+ * @at_map_data: for @at_map
  * @fault: what goes wrong next
  * @bouncer: a device that slots of swiotlb are counted for; NULL for none
  * @slots: how many were taken before the test took any
@@ -121,6 +125,9 @@ struct mock {
 	size_t direct;
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
 	void *at_sync_data;
+	void (*at_map)(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
+		       size_t size);
+	void *at_map_data;
 	struct mock_fault fault;
 	struct device *bouncer;
 	unsigned long slots;

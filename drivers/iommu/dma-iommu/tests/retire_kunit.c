@@ -8,6 +8,7 @@
  * that nothing may have been given back yet.
  */
 
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
@@ -521,6 +522,135 @@ static void test_many_threads(struct kunit *test)
 	kunit_info(test, "%lu mappings", mapped);
 }
 
+/*
+ * Test that a page table which says that it cleared more than it was asked for is not
+ * trusted: one warning, the range is quarantined, and a buffer is not freed [G5].
+ */
+static void test_cleared_too_much(struct kunit *test)
+{
+	void *memory = mock_buffer(test, SZ_16K), *buffer;
+	struct mock *mock = test->priv;
+	struct page *page;
+	dma_addr_t iova;
+
+	for (int i = 0; i < 2; i++) {
+		struct device *dev = mock_device(mock);
+		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+		size_t size = i ? PAGE_SIZE : SZ_8K;
+
+		if (i) {
+			buffer = dma_alloc_coherent(dev, size, &iova,
+						    GFP_ATOMIC);
+			KUNIT_ASSERT_NOT_NULL(test, buffer);
+			page = virt_to_page(buffer);
+		} else {
+			iova = dma_map_single(dev, memory, size, DMA_TO_DEVICE);
+			KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+		}
+		mock->fault.unmap_more_nth = 1;
+		kunit_warning_suppress(test) {
+			if (i)
+				dma_free_coherent(dev, size, buffer, iova);
+			else
+				dma_unmap_single(dev, iova, size,
+						 DMA_TO_DEVICE);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+		}
+		KUNIT_EXPECT_EQ(test, quarantined(domain), size);
+		KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+		if (i)
+			KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	}
+	__free_page(page);
+}
+
+/**
+ * struct stuck - An invalidation that does not come to an end
+ * @dev: the device
+ * @iova: what is unmapped
+ * @task: who does that
+ * @begun: it has begun
+ * @go_on: it may end
+ */
+struct stuck {
+	struct device *dev;
+	dma_addr_t iova;
+	struct task_struct *task;
+	struct completion begun;
+	struct completion go_on;
+};
+
+static void get_stuck(struct mock *mock, struct iommu_domain *domain)
+{
+	struct stuck *stuck = mock->at_sync_data;
+
+	if (current != READ_ONCE(stuck->task))
+		return;
+	complete(&stuck->begun);
+	wait_for_completion(&stuck->go_on);
+}
+
+static int unmap_and_get_stuck(void *data)
+{
+	struct stuck *stuck = data;
+
+	dma_unmap_single(stuck->dev, stuck->iova, SZ_4K, DMA_TO_DEVICE);
+	while (!kthread_should_stop())
+		usleep_range(1000, 2000);
+	return 0;
+}
+
+/*
+ * Test that while an invalidation does not come to an end, as that of a device which
+ * was pulled out, nobody else is held up: other domains map and unmap, and so does the
+ * same one, as no lock of the layer's is held meanwhile [F10, F11].
+ */
+static void test_stuck_invalidation(struct kunit *test)
+{
+	void *memory = mock_buffer(test, SZ_16K);
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct stuck stuck = {};
+	struct device *devs[2];
+
+	mock->last = SZ_16M - 1;
+	stuck.dev = mock_device(mock);
+	devs[0] = stuck.dev;
+	devs[1] = mock_device(mock);
+	domain = iommu_get_domain_for_dev(stuck.dev);
+	stuck.iova = dma_map_single(stuck.dev, memory, SZ_4K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(stuck.dev, stuck.iova));
+	init_completion(&stuck.begun);
+	init_completion(&stuck.go_on);
+	mock->at_sync_data = &stuck;
+	mock->at_sync = get_stuck;
+	stuck.task = kthread_create(unmap_and_get_stuck, &stuck, "stuck");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, stuck.task);
+	wake_up_process(stuck.task);
+	wait_for_completion(&stuck.begun);
+
+	for (int i = 0; i < 64; i++) {
+		struct device *dev = devs[i % 2];
+		/* Some need another chunk, and one a region of its own */
+		size_t size = i < 62 ? SZ_16K : SZ_2M + SZ_4K;
+		phys_addr_t phys = virt_to_phys(memory);
+		dma_addr_t iova = iommu_dma_map_phys(dev, phys, size,
+						     DMA_TO_DEVICE, 0);
+
+		KUNIT_ASSERT_NE(test, iova, DMA_MAPPING_ERROR);
+		if (dev == stuck.dev && iova <= stuck.iova)
+			KUNIT_EXPECT_LE(test, iova + size, stuck.iova);
+		iommu_dma_unmap_phys(dev, iova, size, DMA_TO_DEVICE, 0);
+	}
+	KUNIT_EXPECT_EQ(test, mock_room(domain), SZ_16M / SZ_4K - 2);
+	KUNIT_EXPECT_TRUE(test, mock_reachable(domain, stuck.iova, SZ_4K));
+
+	complete(&stuck.go_on);
+	kthread_stop(stuck.task);
+	mock->at_sync = NULL;
+	KUNIT_EXPECT_EQ(test, mock_room(domain), SZ_16M / SZ_4K - 1);
+}
+
 static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_order_range),
 	KUNIT_CASE(test_order_list),
@@ -534,6 +664,8 @@ static struct kunit_case retire_cases[] = {
 	KUNIT_CASE(test_short_undo),
 	KUNIT_CASE(test_neighbours_stay),
 	KUNIT_CASE_SLOW(test_many_threads),
+	KUNIT_CASE(test_cleared_too_much),
+	KUNIT_CASE(test_stuck_invalidation),
 	{}
 };
 

@@ -7,9 +7,11 @@
  */
 
 #include <linux/dma-map-ops.h>
+#include <linux/delay.h>
 #include <linux/dma-iommu.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
+#include <linux/kthread.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 
@@ -400,6 +402,76 @@ static void test_prefer_32bit(struct kunit *test)
 		dma_unmap_single(dev, iovas[i], SZ_4K, DMA_TO_DEVICE);
 }
 
+/**
+ * struct joining - Devices that join a group at the same time
+ * @mock: the mock
+ * @first: a device of the group
+ * @go: all of them may begin
+ * @nr: how many are ready to
+ * @dev: what became of each
+ */
+struct joining {
+	struct mock *mock;
+	struct device *first;
+	bool go;
+	atomic_t nr;
+	struct device *dev[4];
+};
+
+static int join(void *data)
+{
+	struct joining *joining = data;
+	unsigned int nr = atomic_inc_return(&joining->nr) - 1;
+
+	while (!READ_ONCE(joining->go))
+		cpu_relax();
+	WRITE_ONCE(joining->dev[nr],
+		   mock_device(joining->mock, .sibling = joining->first));
+	while (!kthread_should_stop())
+		usleep_range(1000, 2000);
+	return 0;
+}
+
+/*
+ * Test that devices which join a group at the same time share one space, and that each
+ * can map. Guards against what "iommu/dma: Fix race condition during iova_domain
+ * initialization" mended [M4].
+ */
+static void test_join_at_once(struct kunit *test)
+{
+	struct task_struct *tasks[ARRAY_SIZE(((struct joining *)0)->dev)];
+	struct joining joining = { .mock = test->priv };
+	void *memory = mock_buffer(test, SZ_4K);
+	struct iommu_domain *domain;
+	unsigned int i;
+
+	joining.first = mock_device(joining.mock);
+	domain = iommu_get_domain_for_dev(joining.first);
+	for (i = 0; i < ARRAY_SIZE(tasks); i++) {
+		tasks[i] = kthread_run(join, &joining, "join/%u", i);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tasks[i]);
+	}
+	while (atomic_read(&joining.nr) < ARRAY_SIZE(tasks))
+		usleep_range(100, 200);
+	WRITE_ONCE(joining.go, true);
+	for (i = 0; i < ARRAY_SIZE(tasks); i++)
+		kthread_stop(tasks[i]);
+
+	for (i = 0; i < ARRAY_SIZE(tasks); i++) {
+		struct device *dev = joining.dev[i];
+		dma_addr_t iova;
+
+		KUNIT_ASSERT_NOT_NULL(test, dev);
+		KUNIT_EXPECT_PTR_EQ(test, iommu_get_domain_for_dev(dev),
+				    domain);
+		KUNIT_EXPECT_TRUE(test, dev_dma_iommu(dev));
+		iova = dma_map_single(dev, memory, SZ_4K, DMA_TO_DEVICE);
+		KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+		KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
+		dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
+	}
+}
+
 static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_aperture_from_zero),
 	KUNIT_CASE(test_aperture_unaligned),
@@ -416,6 +488,7 @@ static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_table),
 	KUNIT_CASE(test_untrusted_is_latched),
 	KUNIT_CASE(test_prefer_32bit),
+	KUNIT_CASE(test_join_at_once),
 	{}
 };
 

@@ -212,11 +212,39 @@ static void test_type_lazy(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
 }
 
+/*
+ * Test that user space cannot make the domain of an untrusted device lazy [G6], and
+ * that the device is none the worse for it.
+ */
+static void test_type_untrusted(struct kunit *test)
+{
+	struct vfsmount *sysfs = mount_sysfs(test);
+	struct mock *mock = test->priv;
+	void *memory = mock_buffer(test, SZ_4K);
+	struct iommu_domain *domain;
+	struct device *dev;
+
+	mock->undecided = true;
+	dev = mock_device(mock);
+	KUNIT_ASSERT_EQ(test, set_type(test, sysfs, dev, "DMA"), 0);
+	domain = iommu_get_domain_for_dev(dev);
+	dev->iommu->dma_flags |= IOMMU_DMA_DEV_UNTRUSTED;
+	iommu_setup_dma_ops(dev, domain);
+
+	KUNIT_EXPECT_EQ(test, set_type(test, sysfs, dev, "DMA-FQ"), -EPERM);
+	KUNIT_EXPECT_PTR_EQ(test, iommu_get_domain_for_dev(dev), domain);
+	KUNIT_EXPECT_EQ(test, domain->type, IOMMU_DOMAIN_DMA);
+	KUNIT_EXPECT_FALSE(test, domain->iova_cookie->lazy.made);
+	expect_layer(dev, memory, true);
+	KUNIT_EXPECT_STREQ(test, mock->history, "msui");
+}
+
 static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(test_identity),
 	KUNIT_CASE(test_default),
 	KUNIT_CASE(test_type),
 	KUNIT_CASE(test_type_lazy),
+	KUNIT_CASE(test_type_untrusted),
 	{}
 };
 
