@@ -66,6 +66,66 @@ static void check_adoption(void)
 	iommu_dma_space_destroy(&space);
 }
 
+/* Fill half of a space from all CPUs, in several sizes; gives back what it took */
+static void fill_and_empty(struct iommu_dma_space *space, long *live)
+{
+	enum { MOST = 40000 };
+	static struct { dma_addr_t iova; size_t size; } taken[MOST];
+	struct iommu_dma_request request = { .limit = U32_MAX };
+
+	for (unsigned int i = 0; i < MOST; i++) {
+		shim_set_cpu(i % SHIM_CPUS);
+		request.size = SZ_4K * (1 + i % 20);
+		if (i % 1000 == 0)
+			request.size = SZ_4M + SZ_4K;
+		if (iommu_dma_space_alloc(space, &request, &taken[i].iova))
+			shim_die("no room for half of a space");
+		taken[i].size = request.size;
+	}
+	*live = shim_live();
+	for (unsigned int i = 0; i < MOST; i++) {
+		/* In another order, and by other CPUs */
+		unsigned int at = (unsigned int)((u64)i * 7919 % MOST);
+
+		shim_set_cpu(i / 3 % SHIM_CPUS);
+		if (!iommu_dma_space_free(space, taken[at].iova,
+					  taken[at].size))
+			shim_die("what was taken cannot be given back");
+	}
+	shim_set_cpu(0);
+}
+
+/*
+ * After a peak all room is to be had again, in one piece, and the memory that it took
+ * is at most what the peak needed, however many there are [V10]
+ */
+static void check_peak(void)
+{
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = 3ULL * SZ_1G };
+	dma_addr_t iova;
+	long first, again;
+
+	if (iommu_dma_space_init(&space, SZ_4K, 0, U32_MAX))
+		shim_die("no space");
+	fill_and_empty(&space, &first);
+	for (unsigned int round = 0; round < 4; round++) {
+		if (shim_live() > first)
+			shim_die("%ld bytes live after a peak of %ld",
+				 shim_live(), first);
+		if (iommu_dma_space_alloc(&space, &request, &iova))
+			shim_die("a peak has left the room in pieces");
+		iommu_dma_space_free(&space, iova, request.size);
+		fill_and_empty(&space, &again);
+		if (again > first + first / 16)
+			shim_die("a peak takes %ld bytes, and %ld later", first,
+				 again);
+	}
+	iommu_dma_space_destroy(&space);
+	if (shim_live())
+		shim_die("%ld bytes were left behind", shim_live());
+}
+
 static void run(unsigned int kind, u64 seed, unsigned long steps)
 {
 	struct source source;
@@ -101,6 +161,7 @@ int main(int argc, char **argv)
 
 	check_invalid();
 	check_adoption();
+	check_peak();
 	for (unsigned int i = 0; i < WORLD_KINDS; i++)
 		if (kind == WORLD_KINDS || kind == i)
 			run(i, seed, steps);
