@@ -49,6 +49,7 @@ static unsigned int pages_of(size_t size)
 	return count <= INT_MAX ? count : 0;
 }
 
+/* Also of none of the pages: what names those that have to be lost is not */
 static void free_page_array(struct page **pages, unsigned int count)
 {
 	while (count--)
@@ -174,8 +175,7 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 	if (!ret)
 		return pages;
 
-	if (ret != -ENOTRECOVERABLE)
-		free_page_array(pages, count);
+	free_page_array(pages, ret == -ENOTRECOVERABLE ? 0 : count);
 	return NULL;
 }
 
@@ -207,8 +207,8 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 					  __builtin_return_address(0));
 	if (cpu_addr)
 		*handle = iova;
-	else if (unmap_pages(dev, iova, count))
-		free_page_array(pages, count);
+	else
+		free_page_array(pages, unmap_pages(dev, iova, count) ? count : 0);
 	return cpu_addr;
 }
 
@@ -495,8 +495,9 @@ void iommu_dma_free_noncontiguous(struct device *dev, size_t size,
 	struct iommu_dma_noncontiguous *buffer = to_noncontiguous(sgt);
 	unsigned int count = pages_of(size);
 
-	if (unmap_pages(dev, sg_dma_address(sgt->sgl), count))
-		free_page_array(buffer->pages, count);
+	if (!unmap_pages(dev, sg_dma_address(sgt->sgl), count))
+		count = 0;
+	free_page_array(buffer->pages, count);
 	sg_free_table(sgt);
 	kfree(buffer);
 }

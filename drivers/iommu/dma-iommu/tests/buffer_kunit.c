@@ -337,6 +337,32 @@ static void test_short_unmap(struct kunit *test)
 }
 
 /*
+ * Test that the pages of a buffer which is not contiguous are lost like that as well.
+ * That what named them is freed all the same, kmemleak knows.
+ */
+static void test_short_unmap_table(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	struct sg_table *table;
+	struct page *page;
+
+	table = dma_alloc_noncontiguous(dev, SZ_4K, DMA_BIDIRECTIONAL,
+					GFP_KERNEL, 0);
+	KUNIT_ASSERT_NOT_NULL(test, table);
+	page = sg_page(table->sgl);
+
+	mock->fault.unmap_nth = 1;
+	kunit_warning_suppress(test) {
+		dma_free_noncontiguous(dev, SZ_4K, table, DMA_BIDIRECTIONAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_GT(test, page_count(page), 0);
+	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+}
+
+/*
  * Test that the memory of a buffer is not freed either if its mapping fails and
  * cannot be undone.
  */
@@ -575,6 +601,7 @@ static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE(test_bad_sizes),
 	KUNIT_CASE(test_shared_with_host),
 	KUNIT_CASE(test_short_unmap),
+	KUNIT_CASE(test_short_unmap_table),
 	KUNIT_CASE(test_short_undo),
 	KUNIT_CASE_PARAM(test_get_sgtable, kind_gen_params),
 	KUNIT_CASE_PARAM(test_mmap, kind_gen_params),
