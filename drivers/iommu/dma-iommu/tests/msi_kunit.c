@@ -551,6 +551,33 @@ static void test_vfio_two_groups(struct kunit *test)
 	}
 }
 
+/*
+ * Test that a doorbell of VFIO's which failed to be mapped, and of which the page table
+ * did not give up what it has, is not mapped to the same place again [G5].
+ */
+static void test_vfio_stuck(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = mock_unmanaged_domain(mock, dev);
+	u64 sent;
+
+	KUNIT_ASSERT_EQ(test, iommu_get_msi_cookie(domain, SZ_1M), 0);
+	KUNIT_ASSERT_EQ(test, iommu_attach_device(domain, dev), 0);
+	mock->fault.map_nth = 1;
+	mock->fault.map_pages = 1;
+	mock->fault.map_error = -EINVAL;
+	mock->fault.unmap_nth = 1;
+	KUNIT_EXPECT_NE(test, prepare(dev, DOORBELL, &sent), 0);
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), 0);
+	KUNIT_EXPECT_EQ(test, sent,
+			SZ_1M + PAGE_SIZE + offset_in_page(DOORBELL));
+	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+
+	iommu_detach_device(domain, dev);
+	mock->direct = PAGE_SIZE;
+}
+
 static struct kunit_case msi_cases[] = {
 	KUNIT_CASE(test_same_doorbell),
 	KUNIT_CASE(test_two_doorbells),
@@ -567,6 +594,7 @@ static struct kunit_case msi_cases[] = {
 	KUNIT_CASE(test_refused_device),
 	KUNIT_CASE(test_out_of_memory),
 	KUNIT_CASE(test_vfio_two_groups),
+	KUNIT_CASE(test_vfio_stuck),
 	{}
 };
 
