@@ -151,9 +151,12 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	ret = iommu_map_nosync(domain, start, phys - offset, request.size, prot,
 			       gfp);
 	if (ret) {
+		iommu_dma_debug_release(space, start, request.size);
 		iommu_dma_space_free(space, start, request.size);
 		return ret;
 	}
+	iommu_dma_debug_mapped(domain, start, phys - offset, request.size,
+			       prot);
 
 	ret = finish_range(domain, start, request.size);
 	if (ret)
@@ -179,9 +182,13 @@ static int map_slot(struct iommu_domain *domain,
 
 	ret = iommu_map_nosync(domain, ALIGN_DOWN(iova, granule),
 			       ALIGN_DOWN(slot, granule), granule, prot, gfp);
-	if (ret)
+	if (ret) {
 		iommu_dma_bounce_drop(transfer->dev, slot);
-	return ret;
+		return ret;
+	}
+	iommu_dma_debug_mapped(domain, ALIGN_DOWN(iova, granule),
+			       ALIGN_DOWN(slot, granule), granule, prot);
+	return 0;
 }
 
 /* What is undone was not used: there is nothing to copy back */
@@ -250,6 +257,8 @@ int iommu_dma_commit_buffer(struct iommu_domain *domain,
 				       split.middle, prot, gfp);
 		if (ret)
 			goto err_undo;
+		iommu_dma_debug_mapped(domain, iova + mapped, phys + mapped,
+				       split.middle, prot);
 		mapped += split.middle;
 	}
 	if (split.tail) {
@@ -314,10 +323,12 @@ int iommu_dma_commit_bounced(struct iommu_domain *domain,
 	return 0;
 
 err_release:
-	if (ret == -ENOTRECOVERABLE)
+	if (ret == -ENOTRECOVERABLE) {
 		iommu_dma_retire_quarantine(domain, start, request.size);
-	else
+	} else {
+		iommu_dma_debug_release(space, start, request.size);
 		iommu_dma_space_free(space, start, request.size);
+	}
 	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_commit_bounced);
@@ -361,6 +372,8 @@ static int map_runs(struct iommu_domain *domain,
 		if (ret)
 			return roll_back(domain, plan, start, run.offset) ?:
 									    ret;
+		iommu_dma_debug_mapped_vec(domain, start + run.offset, run.vec,
+					   run.nr, prot_of(prot, run.mmio));
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);
@@ -403,6 +416,7 @@ static int map_entry(struct iommu_domain *domain,
 	phys_addr_t phys = sg_phys(entry->sg);
 	size_t offset = iommu_dma_offset(space, phys);
 	size_t size = entry->sg->length;
+	int ret;
 
 	if (!entry->mmio &&
 	    iommu_dma_bounce_check(transfer->dev, phys, size, transfer->dir,
@@ -412,8 +426,14 @@ static int map_entry(struct iommu_domain *domain,
 
 	/* It does not overflow, or there were no plan */
 	iommu_dma_granules(space, phys, size, &size);
-	return iommu_map_nosync(domain, iova - offset, phys - offset, size,
-				prot_of(prot, entry->mmio), gfp);
+	prot = prot_of(prot, entry->mmio);
+	ret = iommu_map_nosync(domain, iova - offset, phys - offset, size, prot,
+			       gfp);
+	if (ret)
+		return ret;
+	iommu_dma_debug_mapped(domain, iova - offset, phys - offset, size,
+			       prot);
+	return 0;
 }
 
 static int map_entries(struct iommu_domain *domain,

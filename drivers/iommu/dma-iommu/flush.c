@@ -137,6 +137,7 @@ static bool release_some(struct iommu_dma_queue *queue, unsigned int most,
 		size_t size = (size_t)entry->granules << space->shift;
 		bool freed;
 
+		iommu_dma_debug_release_late(space, entry->iova, size);
 		iommu_put_pages_list(&entry->freelist);
 		freed = iommu_dma_space_free(space, entry->iova, size);
 		if (unlikely(!freed))
@@ -217,11 +218,15 @@ static void set_timer(struct iommu_dma_queue *queue, unsigned long when)
  */
 void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 {
+	u64 number;
+
 	WRITE_ONCE(flush->began, jiffies);
 	atomic_inc(&flush->started);
 	/* Pairs with smp_mb() in iommu_dma_flush_queue() */
 	smp_mb__after_atomic();
+	number = iommu_dma_debug_flush_begins(flush->domain);
 	iommu_flush_iotlb_all(flush->domain);
+	iommu_dma_debug_flush_ended(flush->domain, number);
 	/* Pairs with atomic_read_acquire() in oldest_flushed() */
 	smp_mb__before_atomic();
 	atomic_inc(&flush->finished);
@@ -345,6 +350,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 		return;
 
 	/* Others were quicker, or no entry may hold it; it is flushed by now */
+	iommu_dma_debug_release_late(flush->space, iova, size);
 	iommu_put_pages_list(freelist);
 	iommu_dma_retire_release(flush->space, iova, size);
 }

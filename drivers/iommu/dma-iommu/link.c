@@ -167,6 +167,29 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
 	return ret;
 }
 
+static int link_in_place(struct device *dev, dma_addr_t iova, phys_addr_t phys,
+			 size_t size, enum dma_data_direction dir,
+			 unsigned long attrs)
+{
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	dma_addr_t start = first_granule(dev, iova);
+	size_t granules = granules_of(dev, iova, size);
+	int prot = iommu_dma_prot(dev, dir, attrs);
+	int ret;
+
+	if (iommu_dma_need_cache_sync(dev, attrs))
+		iommu_dma_cache_for_device(phys, size, dir);
+
+	phys = first_granule(dev, phys);
+	ret = iommu_map_nosync(domain, start, phys, granules, prot, GFP_ATOMIC);
+	if (ret) {
+		iommu_dma_debug_check(domain, start, granules);
+		return ret;
+	}
+	iommu_dma_debug_mapped(domain, start, phys, granules, prot);
+	return 0;
+}
+
 /**
  * dma_iova_link() - Link memory to a part of a range
  * @dev: the device
@@ -197,7 +220,7 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		  enum dma_data_direction dir, unsigned long attrs)
 {
 	dma_addr_t iova = state->addr + offset;
-	int bounce;
+	int bounce, ret;
 
 	if (attrs & DMA_ATTR_CC_SHARED)
 		return -EOPNOTSUPP;
@@ -211,15 +234,13 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 	if (bounce < 0)
 		return bounce;
 	if (bounce)
-		return link_bounced(dev, state, phys, offset, size, dir, attrs);
-
-	if (iommu_dma_need_cache_sync(dev, attrs))
-		iommu_dma_cache_for_device(phys, size, dir);
-	return iommu_map_nosync(iommu_get_dma_domain(dev),
-				first_granule(dev, iova),
-				first_granule(dev, phys),
-				granules_of(dev, iova, size),
-				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
+		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
+	else
+		ret = link_in_place(dev, iova, phys, size, dir, attrs);
+	if (ret)
+		return ret;
+	iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+	return 0;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);
 
@@ -243,6 +264,7 @@ int dma_iova_sync(struct device *dev, struct dma_iova_state *state,
 	if (!part_ok(dev, state, offset, size))
 		return -EINVAL;
 
+	iommu_dma_debug_check(iommu_get_dma_domain(dev), iova, size);
 	if (!iommu_dma_dev_coherent(dev))
 		arch_sync_dma_flush();
 	return iommu_sync_map(iommu_get_dma_domain(dev),

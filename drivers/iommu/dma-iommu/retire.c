@@ -68,6 +68,7 @@ void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
 	retire->cleared = 0;
 	retire->mismatch = false;
 	iommu_iotlb_gather_init(&retire->gather);
+	iommu_dma_debug_retire_begins(retire);
 	if (!may_defer)
 		return;
 
@@ -112,8 +113,11 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin_bounced);
 void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 			    size_t size)
 {
-	size_t cleared =
-		iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
+	size_t cleared;
+
+	iommu_dma_debug_check(retire->domain, iova, size);
+	cleared = iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
+	iommu_dma_debug_cleared(retire, iova, cleared);
 
 	retire->asked += size;
 	retire->cleared += cleared;
@@ -141,11 +145,13 @@ bool iommu_dma_retire_cut(struct iommu_dma_retire *retire)
 
 	if (retire->flush) {
 		iommu_dma_flush_now(retire->flush);
+		iommu_dma_debug_cut(retire);
 		iommu_put_pages_list(&retire->gather.freelist);
 		retire->gather.freelist =
 			IOMMU_PAGES_LIST_INIT(retire->gather.freelist);
 	} else {
 		iommu_iotlb_sync(retire->domain, &retire->gather);
+		iommu_dma_debug_cut(retire);
 	}
 
 	if (bounced && !retire->mismatch)
@@ -234,6 +240,7 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 bool iommu_dma_retire_release(struct iommu_dma_space *space, dma_addr_t iova,
 			      size_t size)
 {
+	iommu_dma_debug_release(space, iova, size);
 	if (likely(iommu_dma_space_free(space, iova, size)))
 		return true;
 
@@ -258,6 +265,7 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 
 	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
 		 &iova, size);
+	iommu_dma_debug_quarantined(space, iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 }
 
@@ -309,6 +317,7 @@ bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 
 	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
 		 &iova, size, retire->asked, retire->cleared);
+	iommu_dma_debug_quarantined(space, iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 	return false;
 }

@@ -82,7 +82,10 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	else
 		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
 					     GFP_ATOMIC, &iova);
-	return ret ? DMA_MAPPING_ERROR : iova;
+	if (ret)
+		return DMA_MAPPING_ERROR;
+	iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+	return iova;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
 
@@ -208,6 +211,7 @@ static void sync_single(struct device *dev, dma_addr_t iova, size_t size,
 	const struct iommu_dma_transfer transfer = { .dev = dev, .dir = dir };
 	struct iommu_dma_split split = { .middle = size };
 
+	iommu_dma_debug_check(domain, iova, size);
 	if (iommu_dma_dev_plain(dev))
 		return;
 
@@ -459,6 +463,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		return to_dma_errno(ret);
 
 	ret = iommu_dma_plan_write(&plan, iova);
+	iommu_dma_debug_list(dev, sgl, nents, dir);
 	if (traits.bounce)
 		sg_dma_mark_swiotlb(sgl);
 	return ret;

@@ -88,6 +88,8 @@ struct mock_fault {
  *	     reachable
  * @at_sync_data: for @at_sync
  * @fault: what goes wrong next
+ * @found: violations that the layer's own oracle had found before the test, and
+ *	   those that the test has provoked
  * @bouncer: a device that slots of swiotlb are counted for; NULL for none
  * @slots: how many were taken before the test took any
  * @lock: protects all that follows, and what it points to
@@ -122,6 +124,7 @@ struct mock {
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);
 	void *at_sync_data;
 	struct mock_fault fault;
+	unsigned int found;
 	struct device *bouncer;
 	unsigned long slots;
 
