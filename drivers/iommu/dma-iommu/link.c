@@ -172,21 +172,24 @@ static int link_in_place(struct device *dev, dma_addr_t iova, phys_addr_t phys,
 			 unsigned long attrs)
 {
 	struct iommu_domain *domain = iommu_get_dma_domain(dev);
-	dma_addr_t start = first_granule(dev, iova);
-	size_t granules = granules_of(dev, iova, size);
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+	size_t offset = iommu_dma_offset(space, iova);
 	int prot = iommu_dma_prot(dev, dir, attrs);
 	int ret;
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
 		iommu_dma_cache_for_device(phys, size, dir);
 
-	phys = first_granule(dev, phys);
-	ret = iommu_map_nosync(domain, start, phys, granules, prot, GFP_ATOMIC);
+	/* Within the range, so that it does not overflow */
+	iommu_dma_granules(space, iova, size, &size);
+	ret = iommu_map_nosync(domain, iova - offset, phys - offset, size, prot,
+			       GFP_ATOMIC);
 	if (ret) {
-		iommu_dma_debug_check(domain, start, granules);
+		iommu_dma_debug_check(domain, iova - offset, size);
 		return ret;
 	}
-	iommu_dma_debug_mapped(domain, start, phys, granules, prot);
+	iommu_dma_debug_mapped(domain, iova - offset, phys - offset, size,
+			       prot);
 	return 0;
 }
 
@@ -260,15 +263,16 @@ int dma_iova_sync(struct device *dev, struct dma_iova_state *state,
 		  size_t offset, size_t size)
 {
 	dma_addr_t iova = state->addr + offset;
+	struct iommu_domain *domain;
 
 	if (!part_ok(dev, state, offset, size))
 		return -EINVAL;
 
-	iommu_dma_debug_check(iommu_get_dma_domain(dev), iova, size);
+	domain = iommu_get_dma_domain(dev);
+	iommu_dma_debug_check(domain, iova, size);
 	if (!iommu_dma_dev_coherent(dev))
 		arch_sync_dma_flush();
-	return iommu_sync_map(iommu_get_dma_domain(dev),
-			      first_granule(dev, iova),
+	return iommu_sync_map(domain, first_granule(dev, iova),
 			      granules_of(dev, iova, size));
 }
 EXPORT_SYMBOL_GPL(dma_iova_sync);

@@ -232,9 +232,12 @@ static void release(struct oracle *oracle, enum release what, dma_addr_t iova,
 		iommu_dma_bounce_drop(oracle->dev, phys);
 		break;
 	case SLOT_REUSED:
+		/* Twice: what has been reported is not reported again */
+		iommu_dma_debug_slot_taken(oracle->dev, phys, GRANULE);
 		iommu_dma_debug_slot_taken(oracle->dev, phys, GRANULE);
 		break;
 	case PAGE:
+		iommu_dma_debug_pages_freed(oracle->dev, &page, 1);
 		iommu_dma_debug_pages_freed(oracle->dev, &page, 1);
 		break;
 	case MEMORY:
