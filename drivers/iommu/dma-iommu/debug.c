@@ -219,7 +219,7 @@ void iommu_dma_debug_cleared(struct iommu_dma_retire *retire, dma_addr_t iova,
 	struct iommu_dma_debug_retire *out = &retire->debug;
 	struct iommu_dma_debug *debug = iommu_dma_debug_of(retire->domain);
 	struct iommu_dma_finding finding = {};
-	struct iommu_dma_record *record, *next;
+	struct iommu_dma_record *record;
 	u64 last;
 
 	if (!iommu_dma_range_last(iova, size, &last))
