@@ -561,6 +561,7 @@ static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	struct scatterlist *sg;
 	dma_addr_t iova;
 
+	iommu_dma_debug_list(dev, sgl, nents, DMA_NONE);
 	if (iommu_dma_dev_plain(dev))
 		return;
 

@@ -73,7 +73,8 @@ static void check_stretch(struct device *dev, u64 iova,
  * @iova: DMA address that it is told
  * @phys: physical address of the buffer
  * @size: bytes
- * @dir: direction of the transfers
+ * @dir: direction of the transfers; DMA_NONE if it has been told already, so that
+ *	 only the page table is read back
  *
  * Context: Any context. Takes the locks of the IOMMU driver.
  */
@@ -95,7 +96,7 @@ void iommu_dma_debug_buffer(struct device *dev, dma_addr_t iova,
 	set_owner(debug, dev, iova, last);
 	iommu_dma_record_compare(debug, ALIGN_DOWN(iova, space->granule), last,
 				 &finding);
-	for (int i = 0; i < ARRAY_SIZE(part); i++) {
+	for (int i = 0; dir != DMA_NONE && i < ARRAY_SIZE(part); i++) {
 		while (part[i]) {
 			struct iommu_dma_stretch stretch =
 				iommu_dma_record_stretch(debug, iova,
@@ -116,7 +117,8 @@ void iommu_dma_debug_buffer(struct device *dev, dma_addr_t iova,
  * @dev: the device
  * @sgl: the list, filled in for the caller
  * @nents: its entries
- * @dir: direction of the transfers
+ * @dir: direction of the transfers; DMA_NONE if it has been told already, so that
+ *	 only the page table is read back
  *
  * Context: Any context. Takes the locks of the IOMMU driver.
  */

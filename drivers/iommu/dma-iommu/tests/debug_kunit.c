@@ -12,6 +12,7 @@
 #include <linux/irq_work.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/scatterlist.h>
 
 #include "../private.h"
 #include "mock.h"
@@ -142,6 +143,28 @@ static void test_granule_moved(struct kunit *test)
 	dma_sync_single_for_cpu(oracle.dev, iova, SIZE, DMA_BIDIRECTIONAL);
 	expect_violations(&oracle, 1);
 	unmap(&oracle, iova, SIZE);
+	expect_found(&oracle, 0);
+}
+
+/* Test the same for a list, of which nothing bounces */
+static void test_list_moved(struct kunit *test)
+{
+	struct oracle oracle = make_oracle(test, mock_device(test->priv));
+	struct scatterlist sg;
+	dma_addr_t iova;
+
+	sg_init_one(&sg, oracle.memory, SIZE);
+	KUNIT_ASSERT_EQ(test, dma_map_sg(oracle.dev, &sg, 1, DMA_TO_DEVICE), 1);
+	iova = sg_dma_address(&sg) + GRANULE;
+	iommu_unmap(oracle.domain, iova, GRANULE);
+	KUNIT_ASSERT_EQ(test,
+			iommu_map(oracle.domain, iova, oracle.phys + SZ_32K,
+				  GRANULE, IOMMU_READ, GFP_KERNEL),
+			0);
+	hush(&oracle);
+	iommu_dma_sync_sg_for_device(oracle.dev, &sg, 1, DMA_TO_DEVICE);
+	expect_violations(&oracle, 1);
+	dma_unmap_sg(oracle.dev, &sg, 1, DMA_TO_DEVICE);
 	expect_found(&oracle, 0);
 }
 
@@ -697,24 +720,26 @@ static void test_nothing_left(struct kunit *test)
 	}
 }
 
-static struct kunit_case debug_cases[] = { KUNIT_CASE(test_granule_lost),
-					   KUNIT_CASE(test_granule_moved),
-					   KUNIT_CASE(test_granule_added),
-					   KUNIT_CASE(test_range_freed_early),
-					   KUNIT_CASE_PARAM(test_released_early,
-							    release_gen_params),
-					   KUNIT_CASE(test_flush_began_early),
-					   KUNIT_CASE(test_cut_early),
-					   KUNIT_CASE(test_never_synced),
-					   KUNIT_CASE(test_mapped_twice),
-					   KUNIT_CASE(test_mapped_while_stale),
-					   KUNIT_CASE(test_told_wrong),
-					   KUNIT_CASE(test_told_slot),
-					   KUNIT_CASE(test_no_memory),
-					   KUNIT_CASE(test_fail_nth),
-					   KUNIT_CASE(test_interrupt),
-					   KUNIT_CASE(test_nothing_left),
-					   {} };
+static struct kunit_case debug_cases[] = {
+	KUNIT_CASE(test_granule_lost),
+	KUNIT_CASE(test_granule_moved),
+	KUNIT_CASE(test_list_moved),
+	KUNIT_CASE(test_granule_added),
+	KUNIT_CASE(test_range_freed_early),
+	KUNIT_CASE_PARAM(test_released_early, release_gen_params),
+	KUNIT_CASE(test_flush_began_early),
+	KUNIT_CASE(test_cut_early),
+	KUNIT_CASE(test_never_synced),
+	KUNIT_CASE(test_mapped_twice),
+	KUNIT_CASE(test_mapped_while_stale),
+	KUNIT_CASE(test_told_wrong),
+	KUNIT_CASE(test_told_slot),
+	KUNIT_CASE(test_no_memory),
+	KUNIT_CASE(test_fail_nth),
+	KUNIT_CASE(test_interrupt),
+	KUNIT_CASE(test_nothing_left),
+	{}
+};
 
 static struct kunit_suite debug_suite = {
 	.name = "iommu_dma_debug",
