@@ -209,10 +209,6 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 	if (domain->type == IOMMU_DOMAIN_DMA_FQ && iommu_dma_init_fq(domain))
 		domain->type = IOMMU_DOMAIN_DMA;
 
-	if (domain->iova_cookie->space.low.regions.first == 0x77)
-		return 0;
-	if (!strstr(dev_name(dev), ".0.auto") && strstr(dev_name(dev), "dma-iommu-mock.4"))
-		return -EBUSY;
 	return iommu_dma_resv_reserve(domain, dev);
 }
 

@@ -3,7 +3,7 @@
  * A mock IOMMU: the driver.
  *
  * It is registered once per suite; what a test sees of it, struct mock, lives
- * as long as the test. Ranges are kept in maple trees, from IOVA to the
+ * as long as the test. Ranges are kept in tables, see mock_table.c, from IOVA to the
  * difference between physical address and IOVA: that does not change when a
  * range is cut, so that a table of any page size costs nothing.
  *
@@ -11,7 +11,6 @@
  * under it.
  */
 
-#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/module.h>
@@ -23,6 +22,7 @@
 #include "../../iommu-pages.h"
 #include "../private.h"
 #include "mock.h"
+#include "mock_table.h"
 
 #define MOCK_PROT 0xffUL
 
@@ -47,8 +47,8 @@ struct mock_domain {
 	struct iommu_domain domain;
 	struct mock *mock;
 	struct list_head list;
-	struct maple_tree live;
-	struct maple_tree stale;
+	struct mock_table live;
+	struct mock_table stale;
 	unsigned int flushes;
 	unsigned int flushed;
 	unsigned int cleared[MOCK_WATCHED];
@@ -107,23 +107,19 @@ static int entry_prot(void *entry)
 	return xa_to_value(entry) & MOCK_PROT;
 }
 
-static void set_range(struct mock *mock, struct maple_tree *tree,
+static void set_range(struct mock *mock, struct mock_table *table,
 		      dma_addr_t first, dma_addr_t last, void *entry)
 {
-	MA_STATE(mas, tree, first, last);
-	/* It is the layer's memory that is to fail */
-	unsigned int nth = mock_fail_nth(0);
-
-	if (mas_store_gfp(&mas, entry, GFP_ATOMIC | __GFP_NOWARN))
+	if (mock_table_set(table, first, last, entry))
 		complain(mock, "the mock ran out of memory");
-	mock_fail_nth(nth);
 }
 
-static bool overlaps(struct maple_tree *tree, dma_addr_t first, dma_addr_t last)
+static bool overlaps(struct mock_table *table, dma_addr_t first,
+		     dma_addr_t last)
 {
-	MA_STATE(mas, tree, first, first);
+	dma_addr_t end;
 
-	return mas_find(&mas, last);
+	return mock_table_next(table, &first, last, &end);
 }
 
 /* Set what is known of the granules of a range, as far as they are watched */
@@ -222,13 +218,13 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 /* How many bytes from @iova on are in the page table without a gap */
 static size_t live_from(struct mock_domain *mdom, dma_addr_t iova, size_t size)
 {
-	MA_STATE(mas, &mdom->live, iova, iova);
-	dma_addr_t last = iova + size - 1, next = iova;
+	dma_addr_t last = iova + size - 1, next = iova, at = iova, end;
 
-	while (mas_find(&mas, last) && mas.index <= next) {
-		if (mas.last >= last)
+	while (mock_table_next(&mdom->live, &at, last, &end) && at <= next) {
+		if (end >= last)
 			return size;
-		next = mas.last + 1;
+		next = end + 1;
+		at = next;
 	}
 	return next - iova;
 }
@@ -285,11 +281,10 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 			       size_t pgsize, size_t pgcount,
 			       struct iommu_iotlb_gather *gather)
 {
-	MA_STATE(mas, &to_mock_domain(domain)->live, iova, iova);
 	struct mock_domain *mdom = to_mock_domain(domain);
 	struct mock *mock = mdom->mock;
 	size_t granule = 1UL << __ffs(domain->pgsize_bitmap);
-	dma_addr_t last;
+	dma_addr_t last, at = iova, end;
 	size_t size;
 	void *entry;
 
@@ -308,12 +303,15 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 
 	record(mock, MOCK_UNMAP);
 	last = iova + size - 1;
-	mas_for_each(&mas, entry, last) {
-		dma_addr_t from = max(mas.index, iova);
-		dma_addr_t to = min(mas.last, last);
+	while ((entry = mock_table_next(&mdom->live, &at, last, &end))) {
+		dma_addr_t from = max(at, iova);
+		dma_addr_t to = min(end, last);
 
 		check_owned(mock, from, to, entry, "when it is unmapped");
 		set_range(mock, &mdom->stale, from, to, entry);
+		if (to == last)
+			break;
+		at = to + 1;
 	}
 	set_range(mock, &mdom->live, iova, last, NULL);
 	watch(mdom, iova, last, mdom->flushes + 1);
@@ -326,8 +324,8 @@ static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
 static void begin_invalidation(struct mock_domain *mdom, dma_addr_t first,
 			       dma_addr_t last)
 {
-	MA_STATE(mas, &mdom->stale, first, first);
 	struct mock *mock = mdom->mock;
+	dma_addr_t at = first, end;
 	void *entry;
 
 	if (mock->at_sync)
@@ -335,9 +333,15 @@ static void begin_invalidation(struct mock_domain *mdom, dma_addr_t first,
 
 	guard(spinlock_irqsave)(&mock->lock);
 	check_tables(mock);
-	mas_for_each(&mas, entry, last)
-		check_owned(mock, max(mas.index, first), min(mas.last, last),
-			    entry, "when it is invalidated");
+	if (!mock->check_pages && !mock->check_heads)
+		return;
+	while ((entry = mock_table_next(&mdom->stale, &at, last, &end))) {
+		check_owned(mock, max(at, first), min(end, last), entry,
+			    "when it is invalidated");
+		if (end >= last)
+			break;
+		at = end + 1;
+	}
 }
 
 static void mock_iotlb_sync(struct iommu_domain *domain,
@@ -370,7 +374,7 @@ static void mock_flush_iotlb_all(struct iommu_domain *domain)
 	begin_invalidation(mdom, 0, ~(dma_addr_t)0);
 	guard(spinlock_irqsave)(&mdom->mock->lock);
 	/* As this comes from timers, it must not ask for memory */
-	__mt_destroy(&mdom->stale);
+	mock_table_clear(&mdom->stale);
 	mdom->flushed = max(mdom->flushed, flush);
 	mdom->mock->nr_flushed = max(mdom->mock->nr_flushed,
 				     min(tables, mdom->mock->nr_tables));
@@ -448,9 +452,11 @@ static void mock_domain_free(struct iommu_domain *domain)
 
 	scoped_guard(spinlock_irqsave, &mdom->mock->lock) {
 		list_del(&mdom->list);
-		__mt_destroy(&mdom->live);
-		__mt_destroy(&mdom->stale);
+		mock_table_clear(&mdom->live);
+		mock_table_clear(&mdom->stale);
 	}
+	mock_table_destroy(&mdom->live);
+	mock_table_destroy(&mdom->stale);
 	kfree(mdom);
 }
 
@@ -480,6 +486,20 @@ static struct iommu_domain mock_identity_domain = {
 	.ops = &mock_identity_ops,
 };
 
+static int init_tables(struct mock_domain *mdom)
+{
+	unsigned int shift = __ffs(mdom->domain.pgsize_bitmap);
+	struct mock *mock = mdom->mock;
+	size_t nr = (mock->last >> shift) + 1;
+
+	mock_table_init(&mdom->live, &mock->lock);
+	mock_table_init(&mdom->stale, &mock->lock);
+	if (!mock->irqs)
+		return 0;
+	return mock_table_init_flat(&mdom->live, nr, shift) ?:
+		       mock_table_init_flat(&mdom->stale, nr, shift);
+}
+
 static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
 {
 	struct mock *mock = mock_of(dev);
@@ -496,10 +516,12 @@ static struct iommu_domain *mock_domain_alloc_paging(struct device *dev)
 		.aperture_end = mock->last,
 		.force_aperture = true,
 	};
-	mt_init_flags(&mdom->live, MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&mdom->live, &mock->lock);
-	mt_init_flags(&mdom->stale, MT_FLAGS_LOCK_EXTERN);
-	mt_set_external_lock(&mdom->stale, &mock->lock);
+	if (init_tables(mdom)) {
+		mock_table_destroy(&mdom->live);
+		mock_table_destroy(&mdom->stale);
+		kfree(mdom);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	guard(spinlock_irqsave)(&mock->lock);
 	list_add_tail(&mdom->list, &mock->domains);
@@ -655,15 +677,18 @@ void mock_forget(struct mock *mock)
 	mock->nr_history = 0;
 }
 
-static size_t bytes_in(struct mock *mock, struct maple_tree *tree)
+static size_t bytes_in(struct mock *mock, struct mock_table *table)
 {
-	MA_STATE(mas, tree, 0, 0);
+	dma_addr_t at = 0, end;
 	size_t bytes = 0;
-	void *entry;
 
 	guard(spinlock_irqsave)(&mock->lock);
-	mas_for_each(&mas, entry, ULONG_MAX)
-		bytes += mas.last - mas.index + 1;
+	while (mock_table_next(table, &at, ULONG_MAX, &end)) {
+		bytes += end - at + 1;
+		if (end == ULONG_MAX)
+			break;
+		at = end + 1;
+	}
 	return bytes;
 }
 
@@ -695,6 +720,18 @@ size_t mock_stale(struct iommu_domain *domain)
 	return bytes_in(mdom->mock, &mdom->stale);
 }
 
+static void *walk(struct mock_domain *mdom, struct mock_table *table,
+		  dma_addr_t iova)
+{
+	dma_addr_t end;
+
+	/* Its entries are words. Many CPUs would do nothing but wait for the lock. */
+	if (table->flat)
+		return mock_table_next(table, &iova, iova, &end);
+	guard(spinlock_irqsave)(&mdom->mock->lock);
+	return mock_table_next(table, &iova, iova, &end);
+}
+
 /**
  * mock_lookup() - Walk the page table
  * @domain: a domain of the mock
@@ -708,11 +745,9 @@ size_t mock_stale(struct iommu_domain *domain)
 bool mock_lookup(struct iommu_domain *domain, dma_addr_t iova,
 		 phys_addr_t *phys, int *prot)
 {
-	MA_STATE(mas, &to_mock_domain(domain)->live, iova, iova);
-	void *entry;
+	struct mock_domain *mdom = to_mock_domain(domain);
+	void *entry = walk(mdom, &mdom->live, iova);
 
-	guard(spinlock_irqsave)(&to_mock_domain(domain)->mock->lock);
-	entry = mas_walk(&mas);
 	if (!entry)
 		return false;
 	if (phys)
@@ -754,14 +789,13 @@ bool mock_reachable(struct iommu_domain *domain, dma_addr_t iova, size_t size)
 bool mock_reach(struct iommu_domain *domain, dma_addr_t iova, phys_addr_t *phys,
 		int *prot)
 {
-	MA_STATE(mas, &to_mock_domain(domain)->stale, iova, iova);
+	struct mock_domain *mdom = to_mock_domain(domain);
 	void *entry;
 
 	if (mock_lookup(domain, iova, phys, prot))
 		return true;
 
-	guard(spinlock_irqsave)(&to_mock_domain(domain)->mock->lock);
-	entry = mas_walk(&mas);
+	entry = walk(mdom, &mdom->stale, iova);
 	if (!entry)
 		return false;
 	*phys = entry_phys(entry, iova);
@@ -856,7 +890,7 @@ size_t mock_clear(struct iommu_domain *domain)
 
 	guard(spinlock_irqsave)(&mdom->mock->lock);
 	mdom->is_stuck = false;
-	__mt_destroy(&mdom->live);
+	mock_table_clear(&mdom->live);
 	return live;
 }
 

@@ -84,6 +84,7 @@ struct mock_fault {
  * @identity: they are of type IOMMU_DOMAIN_IDENTITY
  * @undecided: the driver has no say in their type: the kernel's default, or what
  *	       user space asks for
+ * @irqs: interrupts map and unmap: domains have some MiB of IOVA from 0 on, and no more
  * @kept: bytes that the test leaves mapped in DMA domains on purpose
  * @direct: bytes that it leaves mapped outside of the IOVA space
  * @at_sync: called when an invalidation starts, with the stale ranges still
@@ -123,6 +124,7 @@ struct mock {
 	bool tables;
 	bool identity;
 	bool undecided;
+	bool irqs;
 	size_t kept;
 	size_t direct;
 	void (*at_sync)(struct mock *mock, struct iommu_domain *domain);

@@ -180,7 +180,9 @@ explore() {
 		-o "$dir/interleave" "$here/interleave.c" "$dir/chunk.c" \
 		"$here/../../../lib/hweight.c" "$here/../../../lib/find_bit.c" \
 		>"$dir/cc.log" 2>&1 || return 2
-	limited "$dir/interleave" "$@" >"$dir/log" 2>&1
+	limited "$dir/interleave" "$@" >"$dir/log" 2>&1 || return
+	# It was there, and not alone
+	grep -q ' states: ' "$dir/log"
 }
 
 chunk() {
@@ -201,7 +203,9 @@ chunk_break() {
 	verdict $? "not found by $2, see $dir"
 }
 
-for test in $(sed -n 's/^\t\t"\([a-z0-9-]*\)", ".*/\1/p' "$here/interleave.c"); do
+# The names are alone on their lines
+tests=$(sed -n 's/^\t\t"\([a-z0-9-]*\)",$/\1/p' "$here/interleave.c")
+for test in ${tests:-none}; do
 	chunk "$test"
 done
 while read -r kind break test file sed; do
@@ -291,15 +295,24 @@ plans="place no-hole range-align can-join list:plain list:padded"
 granules=128
 loops=iommu_dma_chunk_take_in_word.0:2,iommu_dma_word_runs.0:7,set_bits.0:2,take_long.0:3
 
+# is_one_of NAME LIST
+is_one_of() {
+	# shellcheck disable=SC2086,SC2116 # words
+	case " $(echo $2) " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
 # set_proof NAME: the function, the file that it is in, and how often loops go round
 set_proof() {
 	function=show_$(echo "${1%%:*}" | tr - _)
-	case " $(echo $chunks) / $(echo $regions) / $(echo $rings) / " in
-	*" $1 "*" / "*" / "*" / ") source=show_chunk.c options="--unwind 3 --unwindset $loops" ;;
-	*" / "*" $1 "*" / "*" / ") source=show_region.c options="--unwind 1" ;;
-	*" / "*" / "*" $1 "*" / ") source=show_ring.c options="--unwind 5" ;;
-	*) source=show_sg.c options="--unwind 4" ;;
-	esac
+	if is_one_of "$1" "$chunks"; then
+		source=show_chunk.c options="--unwind 3 --unwindset $loops"
+	elif is_one_of "$1" "$regions"; then
+		source=show_region.c options="--unwind 1"
+	elif is_one_of "$1" "$rings"; then
+		source=show_ring.c options="--unwind 5"
+	else
+		source=show_sg.c options="--unwind 4"
+	fi
 	[ "$1" != list:plain ] || options="$options -DPLAIN"
 }
 

@@ -177,13 +177,14 @@ void show_list(void)
 	assume(iova + plan.size - 1 >= iova);
 	segs = iommu_dma_plan_write(&plan, iova);
 	show(segs >= 1 && segs <= 2);
-	show(sgl[0].dma_address >= iova &&
-	     sgl[0].dma_address + sgl[0].dma_length <= iova + plan.size);
+	/* The range may end with the last byte of 2^64 */
+	show(sgl[0].dma_address >= iova && sgl[0].dma_length <= plan.size &&
+	     sgl[0].dma_address - iova <= plan.size - sgl[0].dma_length);
 	if (segs == 2) {
 		show(sgl[0].dma_length == sgl[0].length &&
 		     sgl[1].dma_length == sgl[1].length);
 		show(sgl[1].dma_address >= sgl[0].dma_address + sgl[0].length);
-		show(sgl[1].dma_address + sgl[1].dma_length <= iova + plan.size);
+		show(sgl[1].dma_address - iova <= plan.size - sgl[1].dma_length);
 		/* No granule belongs to both */
 		show((sgl[1].dma_address & ~mask) >
 		     sgl[0].dma_address + sgl[0].length - 1);
