@@ -246,7 +246,7 @@ static void release(struct oracle *oracle, enum release what, dma_addr_t iova,
 
 	switch (what) {
 	case IOVA:
-		iommu_dma_retire_release(oracle->space, iova, GRANULE);
+		iommu_dma_retire_release(oracle->domain, iova, GRANULE);
 		break;
 	case IOVA_LATE:
 		iommu_dma_debug_release_late(oracle->space, iova, GRANULE);
@@ -313,7 +313,7 @@ static void release_when(struct oracle *oracle, enum stage when,
 	if (slot && what != SLOT)
 		iommu_dma_bounce_drop(oracle->dev, phys);
 	if (what != IOVA)
-		iommu_dma_retire_release(oracle->space, iova, GRANULE);
+		iommu_dma_retire_release(oracle->domain, iova, GRANULE);
 	expect_found(oracle, 0);
 }
 
