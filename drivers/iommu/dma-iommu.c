@@ -19,6 +19,7 @@
  *   bounce.c  what must not be mapped in place
  *   msi.c     doorbells; resv.c reserved regions
  *   unbind.c  what a driver leaves behind
+ *   debug.c   an oracle that watches the others, if there is one
  *
  * Principles: plan, then commit: the caller's scatterlist is written to only on
  * success. Nothing that a device can still reach is released. What a device
@@ -103,6 +104,7 @@ int iommu_get_dma_cookie(struct iommu_domain *domain)
 	iommu_dma_msi_init(&cookie->msi);
 	domain->iova_cookie = cookie;
 	domain->cookie_type = IOMMU_COOKIE_DMA_IOVA;
+	iommu_dma_debug_init(domain);
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_get_dma_cookie);
@@ -118,6 +120,7 @@ void iommu_put_dma_cookie(struct iommu_domain *domain)
 	struct iommu_dma_cookie *cookie = domain->iova_cookie;
 
 	iommu_dma_flush_destroy(&cookie->lazy);
+	iommu_dma_debug_destroy(domain);
 	iommu_dma_space_destroy(&cookie->space);
 	iommu_dma_msi_destroy(&cookie->msi);
 	kfree(cookie);
@@ -199,6 +202,7 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 	ret = set_up_space(domain);
 	if (ret)
 		return ret;
+	iommu_dma_debug_joined(domain, dev);
 
 	/* Strict mode is always there, and always safe */
 	iommu_dma_flush_setup(domain, dev);

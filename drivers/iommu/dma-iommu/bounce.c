@@ -101,6 +101,7 @@ int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,
 				       transfer->dir, &attrs);
 	if (start == (phys_addr_t)DMA_MAPPING_ERROR)
 		return -ENOMEM;
+	iommu_dma_debug_slot_taken(dev, start, granule);
 
 	if (attrs & DMA_ATTR_CC_SHARED) {
 		/* On x86 that is how not to ask for encrypted memory */
@@ -139,8 +140,10 @@ void iommu_dma_bounce_drop(struct device *dev, phys_addr_t slot)
 	struct iommu_domain *domain = iommu_get_dma_domain(dev);
 	size_t granule = domain->iova_cookie->space.granule;
 
-	swiotlb_tbl_unmap_single(dev, ALIGN_DOWN(slot, granule), granule,
-				 DMA_BIDIRECTIONAL, DMA_ATTR_SKIP_CPU_SYNC);
+	slot = ALIGN_DOWN(slot, granule);
+	iommu_dma_debug_slot_dropped(dev, slot, granule);
+	swiotlb_tbl_unmap_single(dev, slot, granule, DMA_BIDIRECTIONAL,
+				 DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /**

@@ -50,8 +50,10 @@ static unsigned int pages_of(size_t size)
 }
 
 /* Also of none of the pages: what names those that have to be lost is not */
-static void free_page_array(struct page **pages, unsigned int count)
+static void free_page_array(struct device *dev, struct page **pages,
+			    unsigned int count)
 {
+	iommu_dma_debug_pages_freed(dev, pages, count);
 	while (count--)
 		__free_page(pages[count]);
 	kvfree(pages);
@@ -98,7 +100,7 @@ static struct page **alloc_page_array(struct device *dev, unsigned int count,
 		block = alloc_block(dev_to_node(dev), count - done, &orders,
 				    gfp, &order);
 		if (!block) {
-			free_page_array(pages, done);
+			free_page_array(dev, pages, done);
 			return NULL;
 		}
 
@@ -172,10 +174,12 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 
 	ret = map_page_array(dev, domain, pages, count, sgt,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
-	if (!ret)
+	if (!ret) {
+		iommu_dma_debug_pages(dev, *iova, pages, count);
 		return pages;
+	}
 
-	free_page_array(pages, ret == -ENOTRECOVERABLE ? 0 : count);
+	free_page_array(dev, pages, ret == -ENOTRECOVERABLE ? 0 : count);
 	return NULL;
 }
 
@@ -208,7 +212,8 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 	if (cpu_addr)
 		*handle = iova;
 	else
-		free_page_array(pages, unmap_pages(dev, iova, count) ? count : 0);
+		free_page_array(dev, pages,
+				unmap_pages(dev, iova, count) ? count : 0);
 	return cpu_addr;
 }
 
@@ -254,6 +259,7 @@ static void free_memory(struct device *dev, void *cpu_addr, size_t size)
 {
 	struct page **pages, *page;
 
+	iommu_dma_debug_memory_freed(dev, cpu_addr, size);
 	if (IS_ENABLED(CONFIG_DMA_DIRECT_REMAP) &&
 	    dma_free_from_pool(dev, cpu_addr, size))
 		return;
@@ -267,7 +273,7 @@ static void free_memory(struct device *dev, void *cpu_addr, size_t size)
 	page = pages ? NULL : vmalloc_to_page(cpu_addr);
 	dma_common_free_remap(cpu_addr, size);
 	if (pages)
-		free_page_array(pages, pages_of(size));
+		free_page_array(dev, pages, pages_of(size));
 	else
 		dma_free_contiguous(dev, page, size);
 }
@@ -323,8 +329,11 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	ret = iommu_dma_commit_range(domain, request, page_to_phys(page),
 				     alloc_size, prot, IOMMU_DMA_META_GFP(gfp),
 				     handle);
-	if (!ret)
+	if (!ret) {
+		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
+				       alloc_size, DMA_BIDIRECTIONAL);
 		return cpu_addr;
+	}
 
 	if (ret != -ENOTRECOVERABLE)
 		free_memory(dev, cpu_addr, alloc_size);
@@ -497,7 +506,7 @@ void iommu_dma_free_noncontiguous(struct device *dev, size_t size,
 
 	if (!unmap_pages(dev, sg_dma_address(sgt->sgl), count))
 		count = 0;
-	free_page_array(buffer->pages, count);
+	free_page_array(dev, buffer->pages, count);
 	sg_free_table(sgt);
 	kfree(buffer);
 }

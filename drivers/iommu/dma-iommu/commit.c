@@ -109,10 +109,14 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 static int give_up(struct iommu_domain *domain, dma_addr_t start, size_t size,
 		   int ret)
 {
-	if (ret == -ENOTRECOVERABLE)
+	struct iommu_dma_space *space = &domain->iova_cookie->space;
+
+	if (ret == -ENOTRECOVERABLE) {
 		iommu_dma_retire_quarantine(domain, start, size);
-	else
-		iommu_dma_space_free(&domain->iova_cookie->space, start, size);
+	} else {
+		iommu_dma_debug_release(space, start, size);
+		iommu_dma_space_free(space, start, size);
+	}
 	return ret;
 }
 
@@ -173,6 +177,8 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	ret = iommu_map_vec_nosync(domain, start, &vec, 1, prot, gfp);
 	if (ret)
 		return give_up(domain, start, request.size, ret);
+	iommu_dma_debug_mapped(domain, start, phys - offset, request.size,
+			       prot);
 
 	ret = finish_range(domain, start, request.size);
 	if (ret)
@@ -198,10 +204,15 @@ static int map_slot(struct iommu_domain *domain,
 
 	ret = iommu_map_nosync(domain, ALIGN_DOWN(iova, granule),
 			       ALIGN_DOWN(slot, granule), granule, prot, gfp);
-	/* The device may still reach one that could not be undone */
-	if (ret && ret != -ENOTRECOVERABLE)
-		iommu_dma_bounce_drop(transfer->dev, slot);
-	return ret;
+	if (ret) {
+		/* The device may still reach one that could not be undone */
+		if (ret != -ENOTRECOVERABLE)
+			iommu_dma_bounce_drop(transfer->dev, slot);
+		return ret;
+	}
+	iommu_dma_debug_mapped(domain, ALIGN_DOWN(iova, granule),
+			       ALIGN_DOWN(slot, granule), granule, prot);
+	return 0;
 }
 
 /* What is undone was not used: there is nothing to copy back */
@@ -270,6 +281,8 @@ int iommu_dma_commit_buffer(struct iommu_domain *domain,
 				       split.middle, prot, gfp);
 		if (ret)
 			goto err_undo;
+		iommu_dma_debug_mapped(domain, iova + mapped, phys + mapped,
+				       split.middle, prot);
 		mapped += split.middle;
 	}
 	if (split.tail) {
@@ -376,6 +389,8 @@ static int map_runs(struct iommu_domain *domain,
 					   gfp);
 		if (ret)
 			return roll_back(domain, plan, start, run.offset, ret);
+		iommu_dma_debug_mapped_vec(domain, start + run.offset, run.vec,
+					   run.nr, prot_of(prot, run.mmio));
 	}
 
 	ret = iommu_sync_map(domain, start, plan->size);
@@ -418,6 +433,7 @@ static int map_entry(struct iommu_domain *domain,
 	phys_addr_t phys = sg_phys(entry->sg);
 	size_t offset = iommu_dma_offset(space, phys);
 	size_t size = entry->sg->length;
+	int ret;
 
 	if (!entry->mmio &&
 	    iommu_dma_bounce_check(transfer->dev, phys, size, transfer->dir,
@@ -427,8 +443,14 @@ static int map_entry(struct iommu_domain *domain,
 
 	/* It does not overflow, or there were no plan */
 	iommu_dma_granules(space, phys, size, &size);
-	return iommu_map_nosync(domain, iova - offset, phys - offset, size,
-				prot_of(prot, entry->mmio), gfp);
+	prot = prot_of(prot, entry->mmio);
+	ret = iommu_map_nosync(domain, iova - offset, phys - offset, size, prot,
+			       gfp);
+	if (ret)
+		return ret;
+	iommu_dma_debug_mapped(domain, iova - offset, phys - offset, size,
+			       prot);
+	return 0;
 }
 
 static int map_entries(struct iommu_domain *domain,

@@ -153,6 +153,7 @@ static bool release_some(struct iommu_dma_queue *queue, unsigned int most,
 		size_t size = (size_t)entry->granules << space->shift;
 		bool freed;
 
+		iommu_dma_debug_release_late(space, entry->iova, size);
 		iommu_put_pages_list(&entry->freelist);
 		freed = iommu_dma_space_free(space, entry->iova, size);
 		if (unlikely(!freed))
@@ -246,12 +247,15 @@ static void note_finished(struct iommu_dma_flush *flush, int number)
  */
 void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 {
+	u64 debug;
 	int number;
 
 	WRITE_ONCE(flush->began, jiffies);
 	/* Fully ordered: pairs with smp_mb() in iommu_dma_flush_queue() */
 	number = atomic_inc_return(&flush->started);
+	debug = iommu_dma_debug_flush_begins(flush->domain);
 	iommu_flush_iotlb_all(flush->domain);
+	iommu_dma_debug_flush_ended(flush->domain, debug);
 	note_finished(flush, number);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);
@@ -360,6 +364,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 		return;
 
 	/* Others were quicker, or no entry may hold it; it is flushed by now */
+	iommu_dma_debug_release_late(flush->space, iova, size);
 	iommu_put_pages_list(freelist);
 	iommu_dma_retire_release(flush->domain, iova, size);
 }

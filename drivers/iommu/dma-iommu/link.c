@@ -176,15 +176,21 @@ static int link_in_place(struct device *dev, struct dma_iova_state *state,
 			 phys_addr_t phys, size_t offset, size_t size,
 			 enum dma_data_direction dir, unsigned long attrs)
 {
-	dma_addr_t iova = state->addr + offset;
+	struct iommu_domain *domain = iommu_get_dma_domain(dev);
+	dma_addr_t iova = first_granule(dev, state->addr + offset);
+	int prot = iommu_dma_prot(dev, dir, attrs), ret;
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
 		iommu_dma_cache_for_device(phys, size, dir);
-	return iommu_map_nosync(iommu_get_dma_domain(dev),
-				first_granule(dev, iova),
-				first_granule(dev, phys),
-				granules_of(dev, iova, size),
-				iommu_dma_prot(dev, dir, attrs), GFP_ATOMIC);
+
+	size = granules_of(dev, state->addr + offset, size);
+	phys = first_granule(dev, phys);
+	ret = iommu_map_nosync(domain, iova, phys, size, prot, GFP_ATOMIC);
+	if (!ret)
+		iommu_dma_debug_mapped(domain, iova, phys, size, prot);
+	else if (ret != -ENOTRECOVERABLE)
+		iommu_dma_debug_check(domain, iova, size);
+	return ret;
 }
 
 /**
@@ -238,6 +244,8 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
 	if (ret == -ENOTRECOVERABLE)
 		quarantine_range(dev, state);
+	if (!ret)
+		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);
@@ -258,14 +266,16 @@ int dma_iova_sync(struct device *dev, struct dma_iova_state *state,
 		  size_t offset, size_t size)
 {
 	dma_addr_t iova = state->addr + offset;
+	struct iommu_domain *domain;
 
 	if (!part_ok(dev, state, offset, size))
 		return -EINVAL;
 
+	domain = iommu_get_dma_domain(dev);
+	iommu_dma_debug_check(domain, iova, size);
 	if (!iommu_dma_dev_coherent(dev))
 		arch_sync_dma_flush();
-	return iommu_sync_map(iommu_get_dma_domain(dev),
-			      first_granule(dev, iova),
+	return iommu_sync_map(domain, first_granule(dev, iova),
 			      granules_of(dev, iova, size));
 }
 EXPORT_SYMBOL_GPL(dma_iova_sync);

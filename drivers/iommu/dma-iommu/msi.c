@@ -220,9 +220,14 @@ static int map_doorbell(struct iommu_domain *domain, struct device *dev,
 		struct iommu_dma_request request =
 			iommu_dma_device_request(dev, dma_get_mask(dev));
 
-		return iommu_dma_commit_range(domain, request, doorbell->phys,
-					      doorbell->size, prot, GFP_KERNEL,
-					      &doorbell->iova);
+		ret = iommu_dma_commit_range(domain, request, doorbell->phys,
+					     doorbell->size, prot, GFP_KERNEL,
+					     &doorbell->iova);
+		if (ret)
+			return ret;
+		iommu_dma_debug_buffer(dev, doorbell->iova, doorbell->phys,
+				       doorbell->size, DMA_FROM_DEVICE);
+		return 0;
 	}
 
 	doorbell->iova = domain->msi_cookie->next;

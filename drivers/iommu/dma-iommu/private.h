@@ -21,6 +21,7 @@
 #include <linux/pci-p2pdma.h>
 
 #include "bounce.h"
+#include "debug.h"
 #include "flush.h"
 #include "iova.h"
 #include "sg.h"
@@ -78,6 +79,7 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
  * @msi: doorbells
  * @complained: a range could not be released, and the log says so
  * @cut_off: drivers have gone and left mappings behind, which are no more
+ * @debug: what should be mapped, see debug.c
  */
 struct iommu_dma_cookie {
 	struct iommu_dma_space space;
@@ -85,6 +87,7 @@ struct iommu_dma_cookie {
 	struct iommu_dma_msi msi;
 	atomic_t complained;
 	bool cut_off;
+	struct iommu_dma_debug debug;
 };
 
 /* Bits of dev_iommu::dma_flags */
@@ -230,6 +233,7 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
  * @asked: bytes that the page table was asked to clear
  * @cleared: bytes that it said it cleared
  * @mismatch: one of the answers was not what was asked
+ * @debug: what has been cleared, see debug.c
  */
 struct iommu_dma_retire {
 	struct iommu_domain *domain;
@@ -239,6 +243,7 @@ struct iommu_dma_retire {
 	size_t asked;
 	size_t cleared;
 	bool mismatch;
+	struct iommu_dma_debug_retire debug;
 };
 
 void iommu_dma_retire_begin(struct iommu_dma_retire *retire,

@@ -68,6 +68,7 @@ void iommu_dma_retire_begin(struct iommu_dma_retire *retire,
 	retire->cleared = 0;
 	retire->mismatch = false;
 	iommu_iotlb_gather_init(&retire->gather);
+	iommu_dma_debug_retire_begins(retire);
 	if (!may_defer)
 		return;
 
@@ -112,8 +113,11 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin_bounced);
 void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 			    size_t size)
 {
-	size_t cleared =
-		iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
+	size_t cleared;
+
+	iommu_dma_debug_check(retire->domain, iova, size);
+	cleared = iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
+	iommu_dma_debug_cleared(retire, iova, cleared);
 
 	retire->asked += size;
 	retire->cleared += cleared;
@@ -146,6 +150,7 @@ static __always_inline bool cut(struct iommu_dma_retire *retire)
 		invalidate_all(retire);
 	else
 		iommu_iotlb_sync(retire->domain, &retire->gather);
+	iommu_dma_debug_cut(retire);
 
 	if (unlikely(bounced)) {
 		if (!retire->mismatch)
@@ -261,6 +266,7 @@ static __always_inline bool release(struct iommu_domain *domain,
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 
+	iommu_dma_debug_release(space, iova, size);
 	if (likely(iommu_dma_space_free(space, iova, size)) ||
 	    was_cut_off(domain, iova, size))
 		return true;
@@ -305,6 +311,7 @@ void iommu_dma_retire_quarantine(struct iommu_domain *domain, dma_addr_t iova,
 		return;
 	complain(space, "IOVA %pad+%zu: not all was unmapped as it was mapped; quarantined\n",
 		 &iova, size);
+	iommu_dma_debug_quarantined(space, iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 }
 
@@ -319,6 +326,7 @@ static noinline bool fell_short(struct iommu_dma_retire *retire,
 
 	complain(space, "IOVA %pad+%zu: asked to unmap %zu bytes, unmapped %zu; quarantined\n",
 		 &iova, size, retire->asked, retire->cleared);
+	iommu_dma_debug_quarantined(space, iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 	return false;
 }

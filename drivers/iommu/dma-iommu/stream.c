@@ -127,7 +127,10 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 				    &(struct iommu_dma_transfer){ dev, dir,
 								  attrs },
 				    phys, size, prot, &iova);
-	return ret ? DMA_MAPPING_ERROR : iova;
+	if (ret)
+		return DMA_MAPPING_ERROR;
+	iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+	return iova;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
 
@@ -249,6 +252,7 @@ static void sync_single(struct device *dev, dma_addr_t iova, size_t size,
 	const struct iommu_dma_transfer transfer = { .dev = dev, .dir = dir };
 	struct iommu_dma_split split = { .middle = size };
 
+	iommu_dma_debug_check(domain, iova, size);
 	if (iommu_dma_dev_plain(dev))
 		return;
 
@@ -500,6 +504,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		return to_dma_errno(ret);
 
 	ret = iommu_dma_plan_write(&plan, iova);
+	iommu_dma_debug_list(dev, sgl, nents, dir);
 	if (traits.bounce)
 		sg_dma_mark_swiotlb(sgl);
 	return ret;
@@ -597,6 +602,7 @@ static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	struct scatterlist *sg;
 	dma_addr_t iova;
 
+	iommu_dma_debug_list(dev, sgl, nents, DMA_NONE);
 	if (iommu_dma_dev_plain(dev))
 		return;
 

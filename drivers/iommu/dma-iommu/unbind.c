@@ -139,6 +139,7 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 		if (!iommu_dma_msi_has(&cookie->msi, iova)) {
 			WRITE_ONCE(cookie->cut_off, true);
 			gone &= cut_off(domain, iova, size);
+			iommu_dma_debug_quarantined(&cookie->space, iova, size);
 			iommu_dma_space_quarantine(&cookie->space, iova, size);
 			count++;
 			bytes += size;

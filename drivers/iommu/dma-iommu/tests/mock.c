@@ -20,6 +20,7 @@
 
 #include "../../dma-iommu.h"
 #include "../../iommu-pages.h"
+#include "../private.h"
 #include "mock.h"
 #include "mock_table.h"
 
@@ -864,6 +865,7 @@ size_t mock_unstick(struct iommu_domain *domain)
 	if (!mdom->is_stuck)
 		return 0;
 
+	iommu_dma_debug_removed(domain, mdom->stuck, granule);
 	mdom->is_stuck = false;
 	granule = live_from(mdom, mdom->stuck, granule);
 	if (granule)

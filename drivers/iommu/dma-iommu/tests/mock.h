@@ -93,6 +93,8 @@ struct mock_fault {
  * @at_map: called before memory is mapped, which nothing can reach there yet
  * @at_map_data: for @at_map
  * @fault: what goes wrong next
+ * @found: violations that the layer's own oracle had found before the test, and
+ *	   those that the test has provoked
  * @bouncer: a device that slots of swiotlb are counted for; NULL for none
  * @slots: how many were taken before the test took any
  * @lock: protects all that follows, and what it points to
@@ -131,6 +133,7 @@ struct mock {
 		       size_t size);
 	void *at_map_data;
 	struct mock_fault fault;
+	unsigned int found;
 	struct device *bouncer;
 	unsigned long slots;
 

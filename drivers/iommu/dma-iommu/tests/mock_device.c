@@ -33,6 +33,7 @@ int mock_test_init(struct kunit *test)
 	mock->test = test;
 	mock->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
 	mock->last = SZ_4M - 1;
+	mock->found = iommu_dma_debug_counts().violations;
 	spin_lock_init(&mock->lock);
 	INIT_LIST_HEAD(&mock->domains);
 	test->priv = mock;
@@ -114,7 +115,8 @@ void mock_check_space(struct mock *mock, struct iommu_domain *domain)
  * @test: the test; for kunit_suite::exit
  *
  * Nothing is mapped but mock::kept bytes, nothing is stale, all IOVA is back, so
- * are the slots if they are counted, nothing was seen that must not happen.
+ * are the slots if they are counted, nothing was seen that must not happen, by the
+ * mock or by the oracle of CONFIG_IOMMU_DMA_DEBUG.
  *
  * Context: Process context, may sleep.
  */
@@ -136,6 +138,8 @@ void mock_test_exit(struct kunit *test)
 				    mock->slots,
 				    "slots were lost, or given back twice");
 	KUNIT_EXPECT_EQ_MSG(test, mock->violations, 0, "%s", mock->complaint);
+	KUNIT_EXPECT_EQ_MSG(test, iommu_dma_debug_counts().violations,
+			    mock->found, "the log says of what");
 }
 
 static void remove_device(void *data)
