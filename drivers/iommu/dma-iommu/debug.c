@@ -367,15 +367,33 @@ void iommu_dma_debug_release_late(struct iommu_dma_space *space,
 	iommu_dma_found_report(debug, &finding);
 }
 
+/* A map that failed may have left what nobody was told of: take it as it is */
+static void learn_left(struct iommu_dma_debug *debug, u64 start, u64 last)
+{
+	size_t granule = debug->domain->iova_cookie->space.granule;
+
+	for (u64 at = 0; at <= last - start; at += granule) {
+		u64 iova = start + at;
+		phys_addr_t phys = iommu_iova_to_phys(debug->domain, iova);
+
+		if (!phys)
+			continue;
+		guard(raw_spinlock_irqsave)(&debug->lock);
+		if (!iommu_dma_record_at(debug, iova, iova))
+			iommu_dma_record_add(debug, iova, iova + granule - 1,
+					     phys, 0);
+	}
+}
+
 /**
  * iommu_dma_debug_quarantined() - IOVA will not be given back
  * @space: its space
- * @iova: start of the range
- * @size: bytes
+ * @iova: start of the range, granule aligned
+ * @size: bytes, a multiple of the granule
  *
  * What is mapped there may stay. Whoever does not know may try to give it back.
  *
- * Context: Any context.
+ * Context: Any context. Takes the locks of the IOMMU driver.
  */
 void iommu_dma_debug_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
 				 size_t size)
@@ -387,6 +405,7 @@ void iommu_dma_debug_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
 	if (!iommu_dma_range_last(iova, size, &last))
 		return;
 
+	learn_left(debug, iova, last);
 	guard(raw_spinlock_irqsave)(&debug->lock);
 	iommu_dma_record_cut(debug, iova, last);
 	for (record = iommu_dma_record_at(debug, iova, last); record;
@@ -396,7 +415,7 @@ void iommu_dma_debug_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
 
 /**
  * iommu_dma_debug_removed() - A mapping has gone, and that is right so
- * @domain: the domain
+ * @domain: the domain, which need not be of the DMA API
  * @iova: start of the range
  * @size: bytes
  *
@@ -407,13 +426,15 @@ void iommu_dma_debug_quarantined(struct iommu_dma_space *space, dma_addr_t iova,
 void iommu_dma_debug_removed(struct iommu_domain *domain, dma_addr_t iova,
 			     size_t size)
 {
-	struct iommu_dma_debug *debug = iommu_dma_debug_of(domain);
 	struct iommu_dma_record *record, *next;
+	struct iommu_dma_debug *debug;
 	u64 last;
 
-	if (!iommu_dma_range_last(iova, size, &last))
+	if (domain->cookie_type != IOMMU_COOKIE_DMA_IOVA ||
+	    !iommu_dma_range_last(iova, size, &last))
 		return;
 
+	debug = iommu_dma_debug_of(domain);
 	guard(raw_spinlock_irqsave)(&debug->lock);
 	iommu_dma_record_cut(debug, iova, last);
 	for (record = iommu_dma_record_at(debug, iova, last); record;

@@ -618,6 +618,7 @@ static void test_slot_stuck(struct kunit *test)
 		struct device *dev = mock_untrusted(mock);
 		struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 		unsigned long used = mock_slots_used(dev);
+		phys_addr_t slot;
 		dma_addr_t iova;
 
 		mock->fault.map_nth = cases[i].nth;
@@ -635,9 +636,9 @@ static void test_slot_stuck(struct kunit *test)
 				mock_span(mock, cases[i].at, cases[i].size));
 		KUNIT_EXPECT_EQ(test, mock_slots_used(dev),
 				used + mock_slots_of(1));
-		iommu_dma_bounce_drop(dev,
-				      page_to_phys(mock_stuck_page(domain)));
+		slot = page_to_phys(mock_stuck_page(domain));
 		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
+		iommu_dma_bounce_drop(dev, slot);
 	}
 }
 

@@ -891,6 +891,7 @@ size_t mock_clear(struct iommu_domain *domain)
 	guard(spinlock_irqsave)(&mdom->mock->lock);
 	mdom->is_stuck = false;
 	mock_table_clear(&mdom->live);
+	iommu_dma_debug_removed(domain, 0, SIZE_MAX);
 	return live;
 }
 
