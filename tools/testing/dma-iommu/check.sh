@@ -32,6 +32,7 @@ mkdir -p "$build/found"
 export UBSAN_OPTIONS=print_stacktrace=1
 run plan "$build/plan" --seed "$seed" --steps 100000
 run model "$build/model" --seed "$seed" --steps 8000
+run bounds "$build/bounds"
 run replay "$build/replay" corpus/*
 run threads.tsan "$build/threads.tsan" --seed "$seed" --ops 20000
 run threads.asan "$build/threads.asan" --seed "$seed" --ops 50000

@@ -335,6 +335,11 @@ void shim_lock_depth(int change)
 	}
 }
 
+bool shim_irqs_off(void)
+{
+	return locks;
+}
+
 bool shim_may_sleep(void)
 {
 	return !sections && !locks;

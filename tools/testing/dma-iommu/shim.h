@@ -50,6 +50,8 @@ void shim_leave(void);
 void shim_lock_depth(int change);
 bool shim_may_sleep(void);
 bool shim_in_section(void);
+/* Under a lock, all of which have interrupts off here */
+bool shim_irqs_off(void);
 
 /*
  * Let other threads run, or go to another CPU, now and then: by chance two
