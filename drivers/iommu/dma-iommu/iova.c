@@ -25,9 +25,14 @@ static bool first_usable(size_t granule, dma_addr_t *first)
 	return true;
 }
 
-/* The highest granule that ends at @last or below, which is not in the first */
+/*
+ * The highest granule that ends at @last or below, which is not in the first, and that
+ * has no address which callers would take for DMA_MAPPING_ERROR.
+ */
 static u64 last_granule(const struct iommu_dma_space *space, dma_addr_t last)
 {
+	if (last == ~(dma_addr_t)0)
+		last--;
 	return (last - (space->granule - 1)) >> space->shift;
 }
 
@@ -67,7 +72,7 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 		return -EINVAL;
 
 	if (!first_usable(granule, &first) || last < first ||
-	    last - first < granule - 1)
+	    last - first < granule - (last != ~(dma_addr_t)0))
 		return -EINVAL;
 
 	space->shift = ilog2(granule);

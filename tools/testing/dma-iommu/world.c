@@ -967,11 +967,15 @@ void world_begin(struct world *world, struct source *source, unsigned int kind)
 {
 	u64 granule = kinds[kind].granule;
 	u64 first = kinds[kind].first;
+	u64 last = kinds[kind].last;
 
+	/* That would be DMA_MAPPING_ERROR */
+	if (last == ~0ULL)
+		last--;
 	*world = (struct world){
 		.source = source,
 		.first = first / granule + (first % granule != 0),
-		.last = (kinds[kind].last - (granule - 1)) / granule,
+		.last = (last - (granule - 1)) / granule,
 		.border = SZ_4G / granule,
 		.full = 600,
 		.room = 64,

@@ -110,7 +110,8 @@ static void give(struct kunit *test, struct iommu_dma_space *space,
 
 /*
  * Test that a request is answered with an address below its limit for every mask
- * from 12 to 64 bits, and refused if all that lies below it is granule 0 [V15].
+ * from 12 to 64 bits, and refused if all that lies below it is granule 0 [V15]. The
+ * very last granule has DMA_MAPPING_ERROR in it, and is nobody's.
  */
 static void test_masks(struct kunit *test)
 {
@@ -123,6 +124,8 @@ static void test_masks(struct kunit *test)
 		/* All of a zone that lies below it, without granule 0 */
 		size_t rest = bits <= 32 ? mask + 1 - SZ_4K : mask + 1 - SZ_4G;
 
+		if (mask == NO_LIMIT)
+			rest -= SZ_4K;
 		KUNIT_EXPECT_EQ(test, used(test, space), 1);
 		give(test, space, iova, SZ_4K);
 		KUNIT_EXPECT_EQ(test, used(test, space), 0);
@@ -282,7 +285,8 @@ static void test_apertures(struct kunit *test)
 		{ SZ_4K, SZ_4G - SZ_4M, SZ_4G - 1, 1024 },
 		{ SZ_4K, SZ_4G, SZ_4G + SZ_4M - 1, 1024 },
 		{ SZ_4K, DMA_BIT_MASK(52) - SZ_4M + 1, DMA_BIT_MASK(52), 1024 },
-		{ SZ_4K, NO_LIMIT - SZ_4M + 1, NO_LIMIT, 1024 },
+		/* The last one has DMA_MAPPING_ERROR in it */
+		{ SZ_4K, NO_LIMIT - SZ_4M + 1, NO_LIMIT, 1023 },
 		{ SZ_4K, NO_LIMIT - SZ_4M + 1, NO_LIMIT - 1, 1023 },
 	};
 
@@ -321,6 +325,10 @@ static void test_bad_spaces(struct kunit *test)
 	KUNIT_EXPECT_EQ(test,
 			iommu_dma_space_init(&space, SZ_4K, NO_LIMIT - 100,
 					     NO_LIMIT),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_space_init(&space, SZ_4K,
+					     NO_LIMIT - SZ_4K + 1, NO_LIMIT),
 			-EINVAL);
 	/* Nothing to destroy, and nothing wrong with that */
 	iommu_dma_space_destroy(&space);
