@@ -157,6 +157,7 @@ static struct iommu_dma_chunk *unused_chunk(struct iommu_dma_zone *zone,
 static int take_from_regions(struct iommu_dma_zone *zone,
 			     const struct iommu_dma_want *want, u64 *granule)
 {
+	bool need = fits_chunk(want) && list_empty(&zone->unused);
 	struct iommu_dma_chunk *fresh = NULL, *chunk = NULL;
 	struct iommu_dma_spares spares = {};
 	unsigned long flags;
@@ -169,7 +170,8 @@ static int take_from_regions(struct iommu_dma_zone *zone,
 	ret = iommu_dma_spares_fill(&spares, IOMMU_DMA_NODE_GFP);
 	if (ret)
 		goto out;
-	if (fits_chunk(want) && list_empty(&zone->unused))
+again:
+	if (need)
 		fresh = kzalloc_obj(*fresh, IOMMU_DMA_NODE_GFP);
 
 	ret = -ENOSPC;
@@ -177,6 +179,12 @@ static int take_from_regions(struct iommu_dma_zone *zone,
 	iommu_dma_zone_adopt(zone);
 	if (fits_chunk(want)) {
 		chunk = unused_chunk(zone, &fresh);
+		/* There was one when nobody held the lock */
+		if (!chunk && !need) {
+			xa_unlock_irqrestore(&zone->chunks, flags);
+			need = true;
+			goto again;
+		}
 		ret = chunk ? take_from_new(zone, chunk, want, &spares,
 					    granule) :
 			      -ENOMEM;
@@ -574,12 +582,12 @@ int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 	int ret = 0;
 	u64 end;
 
-	for (; !ret && first <= last; first = end + 1) {
+	for (; first <= last; first = end + 1) {
 		/* What others hold for a while is not in use */
 		for (unsigned int i = 0; i < RESERVE_TRIES; i++) {
 			ret = iommu_dma_spares_fill(&spares, GFP_KERNEL);
 			if (ret)
-				break;
+				goto out;
 			end = last;
 			xa_lock_irqsave(&zone->chunks, flags);
 			ret = reserve_part(zone, first, &end, &spares);
@@ -588,7 +596,10 @@ int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 				break;
 			cpu_relax();
 		}
+		if (ret)
+			break;
 	}
+out:
 	iommu_dma_spares_free(&spares);
 	return ret;
 }
