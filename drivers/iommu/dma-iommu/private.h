@@ -73,12 +73,24 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
 /* dma-iommu.c */
 
 /**
+ * enum iommu_dma_cut_off - What has become of mappings that drivers have left behind
+ * @IOMMU_DMA_NONE_LEFT: there were none
+ * @IOMMU_DMA_BEING_CUT_OFF: some are cleared, and may not be invalidated yet
+ * @IOMMU_DMA_CUT_OFF: no device can reach them
+ */
+enum iommu_dma_cut_off {
+	IOMMU_DMA_NONE_LEFT,
+	IOMMU_DMA_BEING_CUT_OFF,
+	IOMMU_DMA_CUT_OFF,
+};
+
+/**
  * struct iommu_dma_cookie - What a domain of the DMA API owns
  * @space: IOVA space, set up with the first device
  * @lazy: whether invalidations are deferred
  * @msi: doorbells
  * @complained: a range could not be released, and the log says so
- * @cut_off: drivers have gone and left mappings behind, which are no more
+ * @cut_off: what has become of mappings that drivers have left behind
  * @debug: what should be mapped, see debug.c
  */
 struct iommu_dma_cookie {
@@ -86,7 +98,7 @@ struct iommu_dma_cookie {
 	struct iommu_dma_lazy lazy;
 	struct iommu_dma_msi msi;
 	atomic_t complained;
-	bool cut_off;
+	enum iommu_dma_cut_off cut_off;
 	struct iommu_dma_debug debug;
 };
 
@@ -115,6 +127,14 @@ static inline bool iommu_dma_dev_untrusted(struct device *dev)
 static inline bool iommu_dma_dev_plain(struct device *dev)
 {
 	return READ_ONCE(dev->iommu->dma_flags) == IOMMU_DMA_DEV_COHERENT;
+}
+
+/* May a lazy domain invalidate after the mapping has been taken away? */
+static inline bool
+iommu_dma_may_defer(const struct iommu_dma_transfer *transfer)
+{
+	return !iommu_dma_dev_untrusted(transfer->dev) &&
+	       !(transfer->attrs & DMA_ATTR_MMIO);
 }
 
 DECLARE_STATIC_KEY_FALSE(iommu_dma_deferred_attach);
@@ -257,6 +277,9 @@ void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 void iommu_dma_retire_buffer(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size);
 bool iommu_dma_retire_cut(struct iommu_dma_retire *retire);
+void iommu_dma_retire_begin_all(struct iommu_dma_retire *retire,
+				struct iommu_domain *domain);
+bool iommu_dma_retire_cut_all(struct iommu_dma_retire *retire);
 bool iommu_dma_retire_finish(struct iommu_dma_retire *retire, dma_addr_t iova,
 			     size_t size);
 bool iommu_dma_retire_range(struct iommu_domain *domain, dma_addr_t iova,

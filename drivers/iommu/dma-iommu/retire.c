@@ -100,6 +100,46 @@ void iommu_dma_retire_begin_bounced(struct iommu_dma_retire *retire,
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_begin_bounced);
 
+static void invalidate_domain(struct iommu_domain *domain)
+{
+	u64 number = iommu_dma_debug_flush_begins(domain);
+
+	iommu_flush_iotlb_all(domain);
+	iommu_dma_debug_flush_ended(domain, number);
+}
+
+static noinline bool is_cut_off(struct iommu_domain *domain, dma_addr_t iova,
+				size_t size)
+{
+	struct iommu_dma_cookie *cookie = domain->iova_cookie;
+	struct iommu_dma_space *space = &cookie->space;
+	phys_addr_t phys;
+
+	if (!iommu_dma_space_quarantined(space, iova, size))
+		return false;
+	for (; size; iova += space->granule, size -= space->granule)
+		if (iommu_dma_lookup(domain, iova, &phys))
+			return false;
+	/* Perhaps just cleared. Pairs with that in iommu_dma_driver_unbound(). */
+	if (smp_load_acquire(&cookie->cut_off) == IOMMU_DMA_BEING_CUT_OFF) {
+		if (!domain->ops->flush_iotlb_all)
+			return false;
+		invalidate_domain(domain);
+	}
+	return true;
+}
+
+/*
+ * Some mappings outlive the driver that made them, as others have files open. What
+ * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
+ */
+static __always_inline bool was_cut_off(struct iommu_domain *domain,
+					dma_addr_t iova, size_t size)
+{
+	return unlikely(READ_ONCE(domain->iova_cookie->cut_off)) &&
+	       is_cut_off(domain, iova, size);
+}
+
 /**
  * iommu_dma_retire_clear() - Clear the page table for a stretch of a mapping
  * @retire: state
@@ -114,6 +154,13 @@ void iommu_dma_retire_clear(struct iommu_dma_retire *retire, dma_addr_t iova,
 			    size_t size)
 {
 	size_t cleared;
+
+	/* Page tables complain of what is asked for twice */
+	if (was_cut_off(retire->domain, iova, size)) {
+		retire->asked += size;
+		retire->mismatch = true;
+		return;
+	}
 
 	iommu_dma_debug_check(retire->domain, iova, size);
 	cleared = iommu_unmap_fast(retire->domain, iova, size, &retire->gather);
@@ -178,6 +225,42 @@ bool iommu_dma_retire_cut(struct iommu_dma_retire *retire)
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_cut);
 
+/**
+ * iommu_dma_retire_begin_all() - Start to take many mappings away
+ * @retire: state, on the caller's stack, for iommu_dma_retire_cut_all()
+ * @domain: the domain, which has a DMA cookie
+ *
+ * All of the domain is invalidated in the end, if its IOMMU can do so, and nothing
+ * before.
+ *
+ * Context: Any context.
+ */
+void iommu_dma_retire_begin_all(struct iommu_dma_retire *retire,
+				struct iommu_domain *domain)
+{
+	iommu_dma_retire_begin(retire, domain, false);
+	retire->gather.queued = domain->ops->flush_iotlb_all;
+}
+
+/**
+ * iommu_dma_retire_cut_all() - Cut devices off from many mappings
+ * @retire: state, from iommu_dma_retire_begin_all()
+ *
+ * Context: Any context. Takes the locks of the IOMMU driver; waits for the
+ * invalidation.
+ * Return: As of iommu_dma_retire_cut().
+ */
+bool iommu_dma_retire_cut_all(struct iommu_dma_retire *retire)
+{
+	if (!retire->gather.queued)
+		return cut(retire);
+
+	invalidate_domain(retire->domain);
+	iommu_dma_debug_cut(retire);
+	iommu_put_pages_list(&retire->gather.freelist);
+	return !retire->mismatch;
+}
+
 /* Remember the slot that stands in for @size bytes at @iova, if there is one */
 static void note_slot(struct iommu_dma_retire *retire, dma_addr_t iova,
 		      size_t size)
@@ -239,26 +322,6 @@ void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 	complain(space, "IOVA %pad+%zu was not allocated like that; quarantined\n",
 		 &iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
-}
-
-/*
- * Some mappings outlive the driver that made them, as others have files open. What
- * iommu_dma_driver_unbound() has cut off may be freed; its IOVA stays quarantined.
- */
-static noinline bool was_cut_off(struct iommu_domain *domain, dma_addr_t iova,
-				 size_t size)
-{
-	struct iommu_dma_cookie *cookie = domain->iova_cookie;
-	size_t granule = cookie->space.granule;
-	phys_addr_t phys;
-
-	if (!READ_ONCE(cookie->cut_off) ||
-	    !iommu_dma_space_quarantined(&cookie->space, iova, size))
-		return false;
-	for (; size; iova += granule, size -= granule)
-		if (iommu_dma_lookup(domain, iova, &phys))
-			return false;
-	return true;
 }
 
 static __always_inline bool release(struct iommu_domain *domain,

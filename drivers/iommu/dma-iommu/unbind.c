@@ -82,31 +82,27 @@ void iommu_dma_release_slots(struct device *dev, struct iommu_domain *domain)
 
 	cookie = domain->iova_cookie;
 	iommu_dma_retire_begin_bounced(&retire, domain, &bounced, &transfer);
-	while (iommu_dma_space_next_used(&cookie->space, &iova, &size)) {
+	for (; iommu_dma_space_next_used(&cookie->space, &iova, &size);
+	     iova += size)
 		if (!iommu_dma_msi_has(&cookie->msi, iova))
 			clear_slots(&retire, iova, size);
-		if (check_add_overflow(iova, size, &iova))
-			break;
-	}
 	/* What is still there then, iommu_dma_driver_unbound() reports */
 	iommu_dma_retire_cut(&retire);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_release_slots);
 
-/* Cut devices off from a range, which may have holes. False if that failed. */
-static bool cut_off(struct iommu_domain *domain, dma_addr_t iova, size_t size)
+/* Clear the page table for a range, which may have holes */
+static void clear_range(struct iommu_dma_retire *retire, dma_addr_t iova,
+			size_t size)
 {
-	size_t granule = domain->iova_cookie->space.granule, len;
-	struct iommu_dma_retire retire __uninitialized;
+	size_t granule = retire->domain->iova_cookie->space.granule, len;
 	dma_addr_t end = iova + size;
 
-	iommu_dma_retire_begin(&retire, domain, false);
 	for (; iova != end; iova += len ?: granule) {
-		len = mapped_from(domain, iova, end);
+		len = mapped_from(retire->domain, iova, end);
 		if (len)
-			iommu_dma_retire_clear(&retire, iova, len);
+			iommu_dma_retire_clear(retire, iova, len);
 	}
-	return iommu_dma_retire_cut(&retire);
 }
 
 /**
@@ -114,18 +110,19 @@ static bool cut_off(struct iommu_domain *domain, dma_addr_t iova, size_t size)
  * @dev: the device, the driver of which has gone
  * @domain: the domain of its group, of which no other device has a driver either
  *
- * Says so in one message. Takes a step per granule that is left. For after
- * iommu_dma_release_slots().
+ * Says so in one message. Takes a step per granule that is left, and one invalidation.
+ * For after iommu_dma_release_slots().
  *
  * Context: Process context, under the mutex of @dev's group. May sleep.
  */
 void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 {
+	struct iommu_dma_retire retire __uninitialized;
 	struct iommu_dma_cookie *cookie;
 	unsigned int count = 0;
 	dma_addr_t iova = 0;
 	size_t size, bytes = 0;
-	bool gone = true;
+	bool gone;
 
 	if (!is_set_up(domain))
 		return;
@@ -135,21 +132,27 @@ void iommu_dma_driver_unbound(struct device *dev, struct iommu_domain *domain)
 	if (cookie->lazy.made)
 		iommu_dma_flush_drain(cookie->lazy.made);
 
-	while (iommu_dma_space_next_used(&cookie->space, &iova, &size)) {
-		if (!iommu_dma_msi_has(&cookie->msi, iova)) {
-			WRITE_ONCE(cookie->cut_off, true);
-			gone &= cut_off(domain, iova, size);
-			iommu_dma_debug_quarantined(&cookie->space, iova, size);
-			iommu_dma_space_quarantine(&cookie->space, iova, size);
-			count++;
-			bytes += size;
-		}
-		/* That was the top of the address space */
-		if (check_add_overflow(iova, size, &iova))
-			break;
+	iommu_dma_retire_begin_all(&retire, domain);
+	for (; iommu_dma_space_next_used(&cookie->space, &iova, &size);
+	     iova += size) {
+		if (iommu_dma_msi_has(&cookie->msi, iova))
+			continue;
+
+		/* First, so that who frees it meanwhile finds it so */
+		WRITE_ONCE(cookie->cut_off, IOMMU_DMA_BEING_CUT_OFF);
+		iommu_dma_debug_quarantined(&cookie->space, iova, size);
+		iommu_dma_space_quarantine(&cookie->space, iova, size);
+		clear_range(&retire, iova, size);
+		count++;
+		bytes += size;
 	}
-	if (count)
-		dev_warn(dev, "its driver has left %u DMA mappings of %zu bytes, %s cut off now\n",
-			 count, bytes, gone ? "which are" : "not all of which could be");
+	if (!count)
+		return;
+
+	gone = iommu_dma_retire_cut_all(&retire);
+	/* Pairs with that in is_cut_off(): who finds it so finds all invalidated */
+	smp_store_release(&cookie->cut_off, IOMMU_DMA_CUT_OFF);
+	dev_warn(dev, "its driver has left %u DMA mappings of %zu bytes, %s cut off now\n",
+		 count, bytes, gone ? "which are" : "not all of which could be");
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_driver_unbound);

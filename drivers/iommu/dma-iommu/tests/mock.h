@@ -93,6 +93,7 @@ struct mock_fault {
  * @at_map: called before memory is mapped, which nothing can reach there yet
  * @at_map_data: for @at_map
  * @fault: what goes wrong next
+ * @missed: calls to unmap where nothing was mapped
  * @found: violations that the layer's own oracle had found before the test, and
  *	   those that the test has provoked
  * @bouncer: a device that slots of swiotlb are counted for; NULL for none
@@ -133,6 +134,7 @@ struct mock {
 		       size_t size);
 	void *at_map_data;
 	struct mock_fault fault;
+	unsigned int missed;
 	unsigned int found;
 	struct device *bouncer;
 	unsigned long slots;
@@ -337,6 +339,7 @@ bool mock_fill(struct device *dev, dma_addr_t iova, u8 byte, size_t size);
 bool mock_in_slot(struct device *dev, dma_addr_t iova);
 bool mock_slot_taken(struct device *dev, phys_addr_t phys);
 unsigned long mock_slots_used(struct device *dev);
+bool mock_slots_grow(struct device *dev, bool grow);
 bool mock_poison_slots(struct device *dev, u8 byte);
 void mock_count_slots(struct device *dev);
 void mock_set_pattern(u8 *memory, u8 *expected, size_t size, u8 seed);

@@ -28,6 +28,19 @@ static struct platform_driver careless = {
 	.driver.name = "dma-iommu-mock",
 };
 
+static const struct platform_device_id mock_ids[] = {
+	{ .name = "dma-iommu-mock" },
+	{}
+};
+
+/* As drivers of PCIe ports */
+static struct platform_driver no_dma = {
+	.probe = probe,
+	.id_table = mock_ids,
+	.driver.name = "dma-iommu-mock-port",
+	.driver_managed_dma = true,
+};
+
 static void unregister(void *driver)
 {
 	platform_driver_unregister(driver);
@@ -95,10 +108,14 @@ static void test_left_behind(struct kunit *test)
 			iommu_dma_map_sg(dev, sgl, 2, DMA_TO_DEVICE, 0), 2);
 	map_one(test, dev, memory, SZ_2M + SZ_4K);
 
+	mock_forget(mock);
 	device_release_driver(dev);
 	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
 	KUNIT_EXPECT_EQ(test, quarantined(dev), all);
+	/* A device that has been pulled answers each with a timeout */
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC], 0);
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_FLUSH], 1);
 
 	/* The first of two that unmap too late hits nothing, nor does the second */
 	KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
@@ -107,6 +124,7 @@ static void test_left_behind(struct kunit *test)
 	iommu_dma_unmap_phys(dev, iova, SZ_4K, DMA_BIDIRECTIONAL, 0);
 	KUNIT_EXPECT_EQ(test, mock_live(domain), SZ_4K);
 	iommu_dma_unmap_phys(dev, other, SZ_4K, DMA_BIDIRECTIONAL, 0);
+	KUNIT_EXPECT_EQ(test, mock->missed, 0);
 
 	/* What was reported is not reported again */
 	device_release_driver(dev);
@@ -393,6 +411,30 @@ static void test_group(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quarantined(first), SZ_4K);
 }
 
+/* Test that a driver of the group which does no DMA keeps nobody from being cut off */
+static void test_group_with_port(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *first = mock_device(mock);
+	struct device *port = mock_device(mock, .sibling = first);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(first);
+	void *memory = mock_buffer(test, SZ_4K);
+
+	KUNIT_ASSERT_EQ(test, platform_driver_register(&no_dma), 0);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, unregister, &no_dma),
+			0);
+	device_release_driver(first);
+	bind_all(test);
+	KUNIT_ASSERT_PTR_EQ(test, first->driver, &careless.driver);
+	KUNIT_ASSERT_PTR_EQ(test, port->driver, &no_dma.driver);
+
+	map_one(test, first, memory, SZ_4K);
+	device_release_driver(first);
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(first), SZ_4K);
+}
+
 /* Test that the slots of what is left are released, however many there are */
 static void test_slots(struct kunit *test)
 {
@@ -438,21 +480,22 @@ static void test_slots_of_sibling(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_slots_used(first), used);
 }
 
-/* Test that a range at the top of the address space does not make the search turn */
+/* Test that ranges up to the top of the address space are found, once each */
 static void test_top(struct kunit *test)
 {
 	struct mock *mock = test->priv;
 	struct device *dev;
 
+	/* The last granule of it is nobody's */
 	mock->first = -SZ_16K;
 	mock->last = ~(dma_addr_t)0;
 	dev = mock_device(mock);
 	bind_all(test);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		map_one(test, dev, mock_buffer(test, SZ_4K), SZ_4K);
 	device_release_driver(dev);
 	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
-	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_16K);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), 3 * SZ_4K);
 }
 
 static struct kunit_case unbind_cases[] = {
@@ -466,6 +509,7 @@ static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_phys_0),
 	KUNIT_CASE(test_clean),
 	KUNIT_CASE(test_group),
+	KUNIT_CASE(test_group_with_port),
 	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_slots_of_sibling),
 	KUNIT_CASE(test_top),
