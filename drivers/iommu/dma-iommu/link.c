@@ -371,7 +371,8 @@ EXPORT_SYMBOL_GPL(dma_iova_unlink);
  * @dir: direction of the transfer
  * @attrs: DMA attributes
  *
- * When it returns, the device cannot reach the memory; in a lazy domain soon after.
+ * When it returns, the device cannot reach the memory; in a lazy domain soon after,
+ * unless it is another device's (DMA_ATTR_MMIO): dma-bufs of VFIO are revoked like that.
  *
  * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
  * where memory bounced, of swiotlb.
@@ -392,7 +393,7 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	}
 
 	unlink_begin(&retire, &bounced, &transfer, state, 0, mapped_len,
-		     !iommu_dma_dev_untrusted(dev));
+		     iommu_dma_may_defer(&transfer));
 	iommu_dma_retire_finish(&retire, first_granule(dev, state->addr),
 				granules_of(dev, state->addr,
 					    dma_iova_size(state)));

@@ -167,7 +167,7 @@ static void unmap_with_care(struct iommu_domain *domain,
 		gone = iommu_dma_retire_range(domain,
 					      ALIGN_DOWN(iova, space->granule),
 					      granules,
-					      !iommu_dma_dev_untrusted(transfer->dev));
+					      iommu_dma_may_defer(transfer));
 	}
 
 	/* On a mismatch nobody knows if @phys is the buffer */
@@ -185,8 +185,9 @@ static void unmap_with_care(struct iommu_domain *domain,
  * @dir: as for the mapping
  * @attrs: as for the mapping
  *
- * When it returns, the device cannot reach the buffer; in a lazy domain soon after.
- * The page table is looked up only for a device that is untrusted or whose caches
+ * When it returns, the device cannot reach the buffer; in a lazy domain soon after,
+ * unless it is another device's (DMA_ATTR_MMIO), which may be reset or given to a
+ * guest then. The page table is looked up only for a device that is untrusted or whose caches
  * have to be kept in step.
  *
  * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
@@ -208,7 +209,7 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 	if (iommu_dma_dev_plain(dev))
 		iommu_dma_retire_range(domain,
 				       ALIGN_DOWN(dma_handle, space->granule),
-				       granules, true);
+				       granules, !(attrs & DMA_ATTR_MMIO));
 	else
 		unmap_with_care(domain, &transfer, dma_handle, size, granules);
 }

@@ -409,6 +409,32 @@ static void test_lazy(struct kunit *test)
 }
 
 /*
+ * Test that in a lazy domain as well, another device's memory is out of reach when its
+ * range has been destroyed: it may be given to a guest then.
+ */
+static void test_lazy_mmio(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct link *link;
+
+	mock->lazy = true;
+	link = make_link_param(test);
+	KUNIT_ASSERT_EQ(test, link->domain->type, IOMMU_DOMAIN_DMA_FQ);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(link->dev, &link->state, 0,
+						   GRANULE));
+	KUNIT_ASSERT_EQ(test,
+			dma_iova_link(link->dev, &link->state, BIT_ULL(44), 0,
+				      GRANULE, DMA_FROM_DEVICE, DMA_ATTR_MMIO),
+			0);
+	mock_forget(mock);
+	dma_iova_destroy(link->dev, &link->state, GRANULE, DMA_FROM_DEVICE,
+			 DMA_ATTR_MMIO);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ui");
+	KUNIT_EXPECT_EQ(test, mock_stale(link->domain), 0);
+	expect_gone(link);
+}
+
+/*
  * Test that a range is destroyed as a whole, and nothing beside it, if more is said to
  * be linked than there is of it, or a part of a granule [M12].
  */
@@ -462,6 +488,7 @@ static struct kunit_case link_out_cases[] = {
 	KUNIT_CASE(test_link_failure_stuck),
 	KUNIT_CASE(test_destroy_after_stuck),
 	KUNIT_CASE_PARAM(test_lazy, device_gen_params),
+	KUNIT_CASE_PARAM(test_lazy_mmio, device_gen_params),
 	KUNIT_CASE(test_mapped_len),
 	{}
 };
