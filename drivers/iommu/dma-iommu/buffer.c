@@ -190,6 +190,25 @@ static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 				      (size_t)count << PAGE_SHIFT, false);
 }
 
+/**
+ * iommu_dma_unmap_pages() - Unmap what dma_alloc_pages() has mapped
+ * @dev: the device
+ * @dma_handle: the DMA address, from iommu_dma_map_phys()
+ * @size: bytes, a multiple of PAGE_SIZE
+ *
+ * In a lazy domain as well, the device cannot reach the pages when it returns.
+ *
+ * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver;
+ * waits for the invalidation.
+ * Return: true. False if the device may still reach some of the pages: they must never
+ * be freed.
+ */
+bool iommu_dma_unmap_pages(struct device *dev, dma_addr_t dma_handle,
+			   size_t size)
+{
+	return unmap_pages(dev, dma_handle, pages_of(size));
+}
+
 static void *alloc_discontiguous(struct device *dev, size_t size,
 				 dma_addr_t *handle, gfp_t gfp,
 				 unsigned long attrs)

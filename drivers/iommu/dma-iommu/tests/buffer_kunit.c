@@ -537,7 +537,8 @@ static void test_mmap(struct kunit *test)
 /*
  * Test that a buffer which need not be contiguous is one segment for the device
  * and all of its pages for the CPU, zeroed, and can be mapped by kernel and user
- * space, within its bounds [M14, M15].
+ * space, within its bounds [M14, M15]. That none of it is left over, kmemleak knows
+ * [M8].
  */
 static void test_noncontiguous(struct kunit *test)
 {
@@ -592,6 +593,56 @@ static void test_noncontiguous(struct kunit *test)
 	}
 }
 
+/* That a device finds zeroes as soon as it finds anything */
+static void expect_zero(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
+			size_t size)
+{
+	KUNIT_EXPECT_NULL(mock->test, memchr_inv(phys_to_virt(phys), 0, size));
+}
+
+/*
+ * Test that pages for a device are zeroed before it can reach them, not freed while it
+ * can, in a lazy domain either, and lost if nobody knows whether it can [G4, G5, G7].
+ */
+static void test_pages(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct page *page, *dirty;
+	struct device *dev;
+	dma_addr_t iova;
+
+	mock->lazy = true;
+	mock->at_map = expect_zero;
+	dev = mock_device(mock);
+	domain = iommu_get_domain_for_dev(dev);
+	KUNIT_ASSERT_EQ(test, domain->type, IOMMU_DOMAIN_DMA_FQ);
+
+	dirty = alloc_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, dirty);
+	memset(page_address(dirty), 0x5e, PAGE_SIZE);
+	__free_page(dirty);
+	page = dma_alloc_pages(dev, PAGE_SIZE, &iova, DMA_BIDIRECTIONAL,
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	mock_forget(mock);
+	dma_free_pages(dev, PAGE_SIZE, page, iova, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_STREQ(test, mock->history, "ui");
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+
+	page = dma_alloc_pages(dev, PAGE_SIZE, &iova, DMA_BIDIRECTIONAL,
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	mock->fault.unmap_nth = 1;
+	kunit_warning_suppress(test) {
+		dma_free_pages(dev, PAGE_SIZE, page, iova, DMA_BIDIRECTIONAL);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_GT(test, page_count(page), 0);
+	KUNIT_EXPECT_EQ(test, mock_unstick(domain), PAGE_SIZE);
+	mock->at_map = NULL;
+}
+
 static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE_PARAM(test_alloc, kind_gen_params),
 	KUNIT_CASE_PARAM(test_failure, kind_gen_params),
@@ -606,6 +657,7 @@ static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE_PARAM(test_get_sgtable, kind_gen_params),
 	KUNIT_CASE_PARAM(test_mmap, kind_gen_params),
 	KUNIT_CASE(test_noncontiguous),
+	KUNIT_CASE(test_pages),
 	{}
 };
 
