@@ -87,8 +87,21 @@ static bool next_range_map_window(struct device *dev, dma_addr_t at,
 	return found;
 }
 
+static int reserve(struct iommu_dma_cookie *cookie, dma_addr_t first,
+		   dma_addr_t last)
+{
+	int ret = iommu_dma_space_reserve(&cookie->space, first, last);
+
+	/* What only waits to be invalidated is nobody's */
+	if (ret == -EBUSY && cookie->lazy.made) {
+		iommu_dma_flush_drain(cookie->lazy.made);
+		ret = iommu_dma_space_reserve(&cookie->space, first, last);
+	}
+	return ret;
+}
+
 /* Reserve what no window covers */
-static int reserve_outside(struct iommu_dma_space *space, struct device *dev,
+static int reserve_outside(struct iommu_dma_cookie *cookie, struct device *dev,
 			   next_window_fn next_window)
 {
 	dma_addr_t at = 0, first, last;
@@ -100,7 +113,7 @@ static int reserve_outside(struct iommu_dma_space *space, struct device *dev,
 
 	do {
 		if (first > at) {
-			ret = iommu_dma_space_reserve(space, at, first - 1);
+			ret = reserve(cookie, at, first - 1);
 			if (ret)
 				return ret;
 		}
@@ -109,10 +122,10 @@ static int reserve_outside(struct iommu_dma_space *space, struct device *dev,
 		at = last + 1;
 	} while (next_window(dev, at, &first, &last));
 
-	return iommu_dma_space_reserve(space, at, ~(dma_addr_t)0);
+	return reserve(cookie, at, ~(dma_addr_t)0);
 }
 
-static int reserve_bridge(struct iommu_dma_space *space,
+static int reserve_bridge(struct iommu_dma_cookie *cookie,
 			  struct pci_dev *pdev)
 {
 	struct pci_host_bridge *bridge = pci_find_host_bridge(pdev->bus);
@@ -125,16 +138,15 @@ static int reserve_bridge(struct iommu_dma_space *space,
 		    !resource_size(entry->res))
 			continue;
 
-		ret = iommu_dma_space_reserve(space,
-					      entry->res->start - entry->offset,
-					      entry->res->end - entry->offset);
+		ret = reserve(cookie, entry->res->start - entry->offset,
+			      entry->res->end - entry->offset);
 		if (ret)
 			return ret;
 	}
 
 	if (list_empty(&bridge->dma_ranges))
 		return 0;
-	return reserve_outside(space, &pdev->dev, next_bridge_window);
+	return reserve_outside(cookie, &pdev->dev, next_bridge_window);
 }
 
 static int reserve_region(struct iommu_dma_cookie *cookie,
@@ -151,7 +163,7 @@ static int reserve_region(struct iommu_dma_cookie *cookie,
 	if (last < region->start)
 		last = ~(phys_addr_t)0;
 
-	ret = iommu_dma_space_reserve(&cookie->space, region->start, last);
+	ret = reserve(cookie, region->start, last);
 	if (ret || region->type != IOMMU_RESV_MSI)
 		return ret;
 
@@ -178,14 +190,13 @@ int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev)
 	int ret;
 
 	if (dev->dma_range_map) {
-		ret = reserve_outside(&cookie->space, dev,
-				      next_range_map_window);
+		ret = reserve_outside(cookie, dev, next_range_map_window);
 		if (ret)
 			return ret;
 	}
 
 	if (dev_is_pci(dev)) {
-		ret = reserve_bridge(&cookie->space, to_pci_dev(dev));
+		ret = reserve_bridge(cookie, to_pci_dev(dev));
 		if (ret)
 			return ret;
 	}
