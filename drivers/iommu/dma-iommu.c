@@ -131,6 +131,16 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_put_dma_cookie);
 
 /* Set-up */
 
+/* Whoever settles a device and whoever sets it up may do so at the same time */
+static void change_flags(struct device *dev, u32 clear, u32 set)
+{
+	u32 *flags = &dev->iommu->dma_flags;
+	u32 old = READ_ONCE(*flags);
+
+	while (!try_cmpxchg(flags, &old, (old & ~clear) | set))
+		;
+}
+
 /**
  * iommu_dma_settle_device() - Work out what mappings of a device need
  * @dev: the device
@@ -151,18 +161,16 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_put_dma_cookie);
  */
 void iommu_dma_settle_device(struct device *dev)
 {
-	const u32 keep = IOMMU_DMA_DEV_UNTRUSTED | IOMMU_DMA_DEV_REFUSED;
-	u32 flags;
+	u32 flags = 0;
 
 	if (!dev_dma_iommu(dev))
 		return;
 
-	flags = READ_ONCE(dev->iommu->dma_flags) & keep;
 	if (dev_is_pci(dev) && to_pci_dev(dev)->untrusted)
 		flags |= IOMMU_DMA_DEV_UNTRUSTED;
 	if (dev_is_dma_coherent(dev))
 		flags |= IOMMU_DMA_DEV_COHERENT;
-	WRITE_ONCE(dev->iommu->dma_flags, flags);
+	change_flags(dev, IOMMU_DMA_DEV_COHERENT, flags);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_settle_device);
 
@@ -226,7 +234,6 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
  */
 void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 {
-	u32 flags;
 	int ret;
 
 	if (dev_is_pci(dev))
@@ -241,13 +248,11 @@ void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 	iommu_dma_settle_device(dev);
 
 	ret = set_up_device(domain, dev);
-	flags = READ_ONCE(dev->iommu->dma_flags) & ~IOMMU_DMA_DEV_REFUSED;
-	if (ret) {
+	if (ret)
 		dev_warn(dev, "no DMA, it cannot be set up for the IOMMU: %pe\n",
 			 ERR_PTR(ret));
-		flags |= IOMMU_DMA_DEV_REFUSED;
-	}
-	WRITE_ONCE(dev->iommu->dma_flags, flags);
+	change_flags(dev, IOMMU_DMA_DEV_REFUSED,
+		     ret ? IOMMU_DMA_DEV_REFUSED : 0);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_setup_dma_ops);
 
