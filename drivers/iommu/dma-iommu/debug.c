@@ -12,7 +12,7 @@
  *
  * With each of these statements the page table is read back, granule by granule, and
  * has to equal the model. Whatever is released is looked up: IOVA, a slot of
- * swiotlb, pages of a buffer or of a page table. A violation is one warning, with
+ * swiotlb, pages of a buffer. A violation is one warning, with
  * what was expected and what was seen; it is counted, and a KUnit test that is
  * running fails. What it was about is a guess from then on, so that one mistake is
  * reported once.
@@ -37,6 +37,9 @@
 
 #include "record.h"
 
+/* Of what a failed map may have left behind, so many granules are looked at */
+#define LEARN_MOST 1024UL
+
 /* Empty a range that is about to be used for something else, but for what is kept */
 static void vacate(struct iommu_dma_debug *debug, u64 first, u64 last,
 		   const char *if_live, const char *if_stale, bool and_kept,
@@ -53,7 +56,7 @@ static void vacate(struct iommu_dma_debug *debug, u64 first, u64 last,
 		if (record->kept && !and_kept)
 			continue;
 		what = record->stale ? if_stale : if_live;
-		if (!iommu_dma_record_gone(debug, record))
+		if (!record->learnt && !iommu_dma_record_gone(debug, record))
 			iommu_dma_found_record(finding, what, record);
 		live |= !record->stale;
 		iommu_dma_record_drop(debug, record);
@@ -235,6 +238,7 @@ void iommu_dma_debug_cleared(struct iommu_dma_retire *retire, dma_addr_t iova,
 			if (record->stale)
 				continue;
 			record->stale = true;
+			record->deferred = retire->flush;
 			record->since = debug->begun;
 			record->retire = retire;
 		}
@@ -246,8 +250,6 @@ void iommu_dma_debug_cleared(struct iommu_dma_retire *retire, dma_addr_t iova,
 /**
  * iommu_dma_debug_cut() - What was cleared has been invalidated
  * @retire: state of the mapping
- *
- * To be called before pages of the page table are freed.
  *
  * Context: Any context.
  */
@@ -368,21 +370,31 @@ void iommu_dma_debug_release_late(struct iommu_dma_space *space,
 }
 
 /* A map that failed may have left what nobody was told of: take it as it is */
-static void learn_left(struct iommu_dma_debug *debug, u64 start, u64 last)
+static void learn_left(struct iommu_dma_debug *debug, u64 first, u64 last)
 {
-	size_t granule = debug->domain->iova_cookie->space.granule;
+	struct iommu_dma_record *record;
+	size_t granule, nr;
+	u64 at, phys;
 
-	for (u64 at = 0; at <= last - start; at += granule) {
-		u64 iova = start + at;
-		phys_addr_t phys = iommu_iova_to_phys(debug->domain, iova);
-
+	granule = debug->domain->iova_cookie->space.granule;
+	nr = min((last - first) / granule + 1, LEARN_MOST);
+	for (at = first; nr--; at += granule) {
+		phys = iommu_iova_to_phys(debug->domain, at);
 		if (!phys)
 			continue;
 		guard(raw_spinlock_irqsave)(&debug->lock);
-		if (!iommu_dma_record_at(debug, iova, iova))
-			iommu_dma_record_add(debug, iova, iova + granule - 1,
-					     phys, 0);
+		if (iommu_dma_record_at(debug, at, at))
+			continue;
+		/* Not known: who maps it may be about to say so */
+		iommu_dma_record_add(debug, at, at + granule - 1, phys, 0);
+		record = iommu_dma_record_at(debug, at, at);
+		if (record)
+			record->learnt = true;
 	}
+	if (at - 1 >= last)
+		return;
+	guard(raw_spinlock_irqsave)(&debug->lock);
+	iommu_dma_record_forget(debug, at, last);
 }
 
 /**
@@ -447,8 +459,12 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_debug_removed);
 
 /* Memory that is released */
 
-/* Say so if a device can reach memory in its domain. @last is inclusive. */
-static void released(struct device *dev, u64 phys, u64 last, const char *what)
+/*
+ * Say so if a device can reach memory in its domain. @last is inclusive. With
+ * @and_deferred, also by what waits in a lazy domain.
+ */
+static void released(struct device *dev, u64 phys, u64 last, bool and_deferred,
+		     const char *what)
 {
 	struct iommu_dma_debug *debug =
 		iommu_dma_debug_of(iommu_get_dma_domain(dev));
@@ -461,6 +477,8 @@ static void released(struct device *dev, u64 phys, u64 last, const char *what)
 		     record = iommu_dma_record_next_phys(record, phys, last)) {
 			if (record->told ||
 			    iommu_dma_record_gone(debug, record))
+				continue;
+			if (record->stale && record->deferred && !and_deferred)
 				continue;
 			iommu_dma_found_record(&finding, what, record);
 			record->told = true;
@@ -480,7 +498,7 @@ static void released(struct device *dev, u64 phys, u64 last, const char *what)
 void iommu_dma_debug_slot_taken(struct device *dev, phys_addr_t slot,
 				size_t granule)
 {
-	released(dev, slot, slot + granule - 1,
+	released(dev, slot, slot + granule - 1, true,
 		 "reaches a slot that was free and is taken");
 }
 
@@ -495,7 +513,7 @@ void iommu_dma_debug_slot_taken(struct device *dev, phys_addr_t slot,
 void iommu_dma_debug_slot_dropped(struct device *dev, phys_addr_t slot,
 				  size_t granule)
 {
-	released(dev, slot, slot + granule - 1,
+	released(dev, slot, slot + granule - 1, true,
 		 "reaches a slot that is given back");
 }
 
@@ -503,7 +521,8 @@ static void page_freed(struct device *dev, struct page *page)
 {
 	phys_addr_t phys = page_to_phys(page);
 
-	released(dev, phys, phys + PAGE_SIZE - 1,
+	/* Drivers may have mapped the page before, and let it wait */
+	released(dev, phys, phys + PAGE_SIZE - 1, false,
 		 "reaches a page that is freed");
 }
 

@@ -21,7 +21,9 @@
  * @phys: where @first is mapped to
  * @prot: IOMMU_READ, IOMMU_WRITE and others
  * @stale: it is not mapped any more
+ * @deferred: if stale, it waits for an invalidation in a lazy domain
  * @kept: it is quarantined: it may stay mapped
+ * @learnt: nobody has said that it was mapped: it was found when it was quarantined
  * @told: that its memory was released has been reported
  * @since: if stale, iommu_dma_debug::begun when it was cleared
  * @retire: if stale, who cleared it; not looked into, and of no use once that has
@@ -39,7 +41,9 @@ struct iommu_dma_record {
 	u64 phys;
 	int prot;
 	bool stale;
+	bool deferred;
 	bool kept;
+	bool learnt;
 	bool told;
 	u64 since;
 	const void *retire;

@@ -232,7 +232,6 @@ static const struct release_case {
 	{ "slot", SLOT },
 	{ "slot that is used again", SLOT_REUSED },
 	{ "page", PAGE },
-	{ "page, lazy", PAGE, true },
 	{ "memory", MEMORY },
 };
 
@@ -390,6 +389,34 @@ static void test_flush_began_early(struct kunit *test)
 	iommu_dma_retire_finish(&retire, iova, GRANULE);
 }
 
+/*
+ * Test that a page may become one of a buffer, and be freed, while what a driver had
+ * mapped it to waits in a lazy domain.
+ */
+static void test_page_waits(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct oracle oracle;
+	struct page *page;
+	dma_addr_t iova;
+
+	mock->lazy = true;
+	oracle = make_oracle(test, mock_device(mock));
+	page = virt_to_page(oracle.memory);
+	iova = map(&oracle, GRANULE);
+	hush(&oracle);
+	iommu_dma_debug_pages_freed(oracle.dev, &page, 1);
+	expect_violations(&oracle, 1);
+	unmap(&oracle, iova, GRANULE);
+
+	unmap(&oracle, map(&oracle, GRANULE), GRANULE);
+	KUNIT_EXPECT_GT(test, mock_stale(oracle.domain), 0);
+	hush(&oracle);
+	iommu_dma_debug_pages_freed(oracle.dev, &page, 1);
+	expect_violations(&oracle, 0);
+	mock_drain(oracle.domain);
+}
+
 /* Test that page-table pages which are about to be freed before a flush are found */
 static void test_cut_early(struct kunit *test)
 {
@@ -526,6 +553,43 @@ static void test_told_slot(struct kunit *test)
 			       DMA_BIDIRECTIONAL);
 	expect_violations(&oracle, 1);
 	unmap(&oracle, iova, GRANULE / 2);
+}
+
+/*
+ * Test that memory is not released unnoticed which a map that failed has left mapped,
+ * and that its IOVA may be given back by who does not know that it is quarantined.
+ */
+static void test_left_by_failure(struct kunit *test)
+{
+	struct oracle oracle = make_oracle(test, mock_untrusted(test->priv));
+	struct mock *mock = test->priv;
+	struct dma_iova_state state;
+	phys_addr_t slot;
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(oracle.dev, &state, 1,
+						   GRANULE / 2));
+	mock->fault.map_nth = 1;
+	mock->fault.map_pages = 1;
+	mock->fault.map_error = -ENOMEM;
+	mock->fault.unmap_nth = 1;
+	hush(&oracle);
+	KUNIT_EXPECT_NE(test,
+			dma_iova_link(oracle.dev, &state, oracle.phys + 1, 0,
+				      GRANULE / 2, DMA_TO_DEVICE, 0),
+			0);
+	dma_iova_free(oracle.dev, &state);
+	/* The layer has complained of the quarantine */
+	KUNIT_EXPECT_EQ(test, kunit_suppressed_warning_count(oracle.hushed), 1);
+	kunit_end_suppress_warning(test, oracle.hushed);
+	expect_found(&oracle, 0);
+
+	slot = page_to_phys(mock_stuck_page(oracle.domain));
+	hush(&oracle);
+	iommu_dma_debug_slot_dropped(oracle.dev, slot, GRANULE);
+	expect_violations(&oracle, 1);
+	KUNIT_EXPECT_EQ(test, mock_unstick(oracle.domain), GRANULE);
+	iommu_dma_bounce_drop(oracle.dev, slot);
+	expect_found(&oracle, 0);
 }
 
 /* Map, sync, link, cut and unmap: what may ask for a record */
@@ -728,12 +792,14 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE(test_range_freed_early),
 	KUNIT_CASE_PARAM(test_released_early, release_gen_params),
 	KUNIT_CASE(test_flush_began_early),
+	KUNIT_CASE(test_page_waits),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
 	KUNIT_CASE(test_mapped_while_stale),
 	KUNIT_CASE(test_told_wrong),
 	KUNIT_CASE(test_told_slot),
+	KUNIT_CASE(test_left_by_failure),
 	KUNIT_CASE(test_no_memory),
 	KUNIT_CASE(test_fail_nth),
 	KUNIT_CASE(test_interrupt),
