@@ -396,6 +396,41 @@ static void test_exhaustion(struct kunit *test)
 }
 
 /*
+ * Test that slots which swiotlb makes when all are taken are as good as the others, the
+ * few that it makes at once and those of another pool, and that without them a mapping
+ * is an error (B13).
+ */
+static void test_growing(struct kunit *test)
+{
+	struct mock_hog *hog = mock_hog_slots(test->priv);
+	struct bounce *b = make_bounce(test, mock_untrusted(test->priv));
+	bool grows = mock_slots_grow(b->dev, true);
+	const size_t size = GRANULE + 100;
+	dma_addr_t iovas[4];
+
+	if (!grows)
+		KUNIT_EXPECT_TRUE(test, refused(b, 1, size, DMA_BIDIRECTIONAL,
+						0));
+	for (int i = 0; grows && i < ARRAY_SIZE(iovas); i++) {
+		size_t at = 1 + i * 2 * GRANULE;
+
+		iovas[i] = map(b, at, size, DMA_BIDIRECTIONAL);
+		expect_view(b, iovas[i], at, size);
+		KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iovas[i], i, size));
+		memset(b->expected + at, i, size);
+		/* What makes another pool runs once it is scheduled */
+		if (i == 1)
+			msleep(100);
+	}
+	for (int i = 0; grows && i < ARRAY_SIZE(iovas); i++)
+		dma_unmap_single(b->dev, iovas[i], size, DMA_BIDIRECTIONAL);
+	expect_memory(b);
+
+	mock_hog_release(hog, UINT_MAX);
+	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
+}
+
+/*
  * Test that what would have to be copied and must not be, or cannot, is refused, and
  * that whole granules are not.
  */
@@ -652,6 +687,7 @@ static struct kunit_case bounce_out_cases[] = {
 	KUNIT_CASE(test_left_behind),
 	KUNIT_CASE_PARAM(test_short_unmap, coherency_gen_params),
 	KUNIT_CASE(test_exhaustion),
+	KUNIT_CASE(test_growing),
 	KUNIT_CASE(test_refusals),
 	KUNIT_CASE(test_under_spinlock),
 	KUNIT_CASE_PARAM(test_many_threads, coherency_gen_params),

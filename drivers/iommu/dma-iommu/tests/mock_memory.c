@@ -231,6 +231,26 @@ unsigned long mock_slots_used(struct device *dev)
 }
 
 /**
+ * mock_slots_grow() - Say whether swiotlb may make more slots when all are taken
+ * @dev: a device that may bounce
+ * @grow: whether
+ *
+ * Context: Process context, may sleep.
+ * Return: whether it does so from now on, which not every kernel can.
+ */
+bool mock_slots_grow(struct device *dev, bool grow)
+{
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	dev->dma_io_tlb_mem->can_grow = grow;
+	if (!grow)
+		flush_work(&dev->dma_io_tlb_mem->dyn_alloc);
+	return grow;
+#else
+	return false;
+#endif
+}
+
+/**
  * mock_poison_slots() - Fill all slots with what no device may see
  * @dev: a device that may bounce
  * @byte: with what
@@ -267,6 +287,11 @@ bool mock_slot_taken(struct device *dev, phys_addr_t phys)
 unsigned long mock_slots_used(struct device *dev)
 {
 	return 0;
+}
+
+bool mock_slots_grow(struct device *dev, bool grow)
+{
+	return false;
 }
 
 bool mock_poison_slots(struct device *dev, u8 byte)
@@ -479,8 +504,11 @@ bool mock_shadow_holds(struct mock_shadow *shadow)
 	       !memcmp(shadow->memory, shadow->cpu, shadow->size);
 }
 
+/* As many as there may be in the pools that growing leaves behind */
+#define HOG_MAX SZ_128K
+
 /**
- * mock_hog_slots() - Take all slots of swiotlb
+ * mock_hog_slots() - Take all slots of swiotlb, which makes no more of them meanwhile
  * @mock: the mock, of which a device is made that others may be made after
  *
  * Context: Process context of the test, may sleep.
@@ -495,15 +523,17 @@ struct mock_hog *mock_hog_slots(struct mock *mock)
 	hog->dev = mock_untrusted(mock);
 	mock->last = last;
 	hog->memory = mock_buffer(mock->test, PAGE_SIZE);
-	hog->iovas = get_bytes(mock->test, SZ_256K);
+	hog->iovas = get_bytes(mock->test, HOG_MAX * sizeof(iova));
 
-	for (hog->nr = 0; hog->nr < SZ_256K / sizeof(iova); hog->nr++) {
+	mock_slots_grow(hog->dev, false);
+	for (hog->nr = 0; hog->nr < HOG_MAX; hog->nr++) {
 		iova = dma_map_single_attrs(hog->dev, hog->memory, 1,
 					    DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 		if (dma_mapping_error(hog->dev, iova))
 			break;
 		hog->iovas[hog->nr] = iova;
 	}
+	KUNIT_ASSERT_LT(mock->test, hog->nr, HOG_MAX);
 	return hog;
 }
 
@@ -519,4 +549,6 @@ void mock_hog_release(struct mock_hog *hog, unsigned int nr)
 	while (nr-- && hog->nr)
 		dma_unmap_single_attrs(hog->dev, hog->iovas[--hog->nr], 1,
 				       DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	if (!hog->nr)
+		mock_slots_grow(hog->dev, true);
 }

@@ -14,6 +14,8 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
+#include <linux/pci.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
 
 #include "../private.h"
@@ -454,6 +456,130 @@ static struct kunit_case p2p_cases[] = {
 	{}
 };
 
+static void put_pci(void *pdev)
+{
+	pci_dev_put(pdev);
+}
+
+struct window {
+	struct pci_dev *pdev;
+	void *memory;
+};
+
+static void free_window(void *data)
+{
+	struct window *window = data;
+
+	pci_free_p2pmem(window->pdev, window->memory, PAGE_SIZE);
+}
+
+/* A page of the memory that the machine's drive lends to other devices */
+static void *get_window(struct kunit *test, struct pci_dev **pdev)
+{
+	struct window *window = kunit_kzalloc(test, sizeof(*window),
+					      GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, window);
+	wait_for_device_probe();
+	*pdev = pci_get_class(PCI_CLASS_STORAGE_EXPRESS, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, *pdev);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_pci, *pdev),
+			0);
+	window->pdev = *pdev;
+	window->memory = pci_alloc_p2pmem(*pdev, PAGE_SIZE);
+	KUNIT_ASSERT_NOT_NULL(test, window->memory);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, free_window, window),
+			0);
+	return window->memory;
+}
+
+/*
+ * Test that a drive reaches its own memory past the IOMMU, by the address that the
+ * bus knows it by, in the midst of memory that is mapped; who says so is the PCI
+ * core, and not a test.
+ */
+static void test_own_window(struct kunit *test)
+{
+	void *memory = mock_buffer(test, 2 * PAGE_SIZE), *window;
+	struct scatterlist sgl[3], *sg;
+	struct iommu_domain *domain;
+	struct pci_dev *pdev;
+	struct device *dev;
+	int nents, i;
+
+	window = get_window(test, &pdev);
+	dev = &pdev->dev;
+	domain = iommu_get_domain_for_dev(dev);
+	KUNIT_ASSERT_TRUE(test, use_dma_iommu(dev));
+
+	sg_init_table(sgl, ARRAY_SIZE(sgl));
+	sg_set_buf(&sgl[0], memory, PAGE_SIZE);
+	sg_set_page(&sgl[1], virt_to_page(window), PAGE_SIZE, 0);
+	sg_set_buf(&sgl[2], memory + PAGE_SIZE, PAGE_SIZE);
+	nents = dma_map_sg(dev, sgl, ARRAY_SIZE(sgl), DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_EQ(test, nents, ARRAY_SIZE(sgl));
+	KUNIT_EXPECT_TRUE(test, sg_dma_is_bus_address(&sgl[1]));
+	KUNIT_EXPECT_EQ(test, sg_dma_address(&sgl[1]),
+			pci_p2pmem_virt_to_bus(pdev, window));
+	for (i = 0; i < nents; i += 2) {
+		KUNIT_EXPECT_FALSE(test, sg_dma_is_bus_address(&sgl[i]));
+		KUNIT_EXPECT_EQ(test,
+				iommu_iova_to_phys(domain,
+						   sg_dma_address(&sgl[i])),
+				sg_phys(&sgl[i]));
+	}
+	dma_unmap_sg(dev, sgl, ARRAY_SIZE(sgl), DMA_BIDIRECTIONAL);
+	for_each_sg(sgl, sg, ARRAY_SIZE(sgl), i)
+		KUNIT_EXPECT_FALSE(test, sg_dma_is_bus_address(sg));
+}
+
+/*
+ * Test that a device to which the PCI core knows no way is refused that memory, and the
+ * rest of its list with it, which stays as it was.
+ */
+static void test_no_way_to_window(struct kunit *test)
+{
+	void *memory = mock_buffer(test, PAGE_SIZE), *window;
+	struct scatterlist sgl[2], before[2];
+	struct sg_table table = { .sgl = sgl, .nents = 2, .orig_nents = 2 };
+	struct pci_dev *pdev, *edu;
+
+	window = get_window(test, &pdev);
+	edu = pci_get_device(0x1234, 0x11e8, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, edu);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_pci, edu), 0);
+
+	sg_init_table(sgl, ARRAY_SIZE(sgl));
+	sg_set_buf(&sgl[0], memory, PAGE_SIZE);
+	sg_set_page(&sgl[1], virt_to_page(window), PAGE_SIZE, 0);
+	memcpy(before, sgl, sizeof(sgl));
+	KUNIT_EXPECT_EQ(test,
+			dma_map_sgtable(&edu->dev, &table, DMA_TO_DEVICE, 0),
+			-EREMOTEIO);
+	KUNIT_EXPECT_MEMEQ(test, sgl, before, sizeof(sgl));
+	/* Without that memory there is nothing against it */
+	table.nents = 1;
+	table.orig_nents = 1;
+	sg_mark_end(&sgl[0]);
+	KUNIT_EXPECT_EQ(test,
+			dma_map_sgtable(&edu->dev, &table, DMA_TO_DEVICE, 0),
+			0);
+	dma_unmap_sgtable(&edu->dev, &table, DMA_TO_DEVICE, 0);
+}
+
+static struct kunit_case window_cases[] = {
+	KUNIT_CASE(test_own_window),
+	KUNIT_CASE(test_no_way_to_window),
+	{}
+};
+
+/* Real devices: the drive of the virtual machine lends its memory */
+static struct kunit_suite window_suite = {
+	.name = "iommu_dma_p2p_window",
+	.test_cases = window_cases,
+};
+
 static struct kunit_suite p2p_suite = {
 	.name = "iommu_dma_p2p",
 	.suite_init = mock_suite_init,
@@ -463,4 +589,4 @@ static struct kunit_suite p2p_suite = {
 	.test_cases = p2p_cases,
 };
 
-kunit_test_suite(p2p_suite);
+kunit_test_suites(&p2p_suite, &window_suite);

@@ -2,7 +2,7 @@
 #
 # arm64 with every PCI device behind an SMMUv3: 4 CPUs, 2 GiB of memory, two
 # "edu" DMA engines (one with a 64-bit mask, one with a 28-bit mask) and an
-# NVMe drive that reads as zeroes.
+# NVMe drive that reads as zeroes and lends some memory to other devices.
 
 from ..qemu_config import QemuArchParams
 
@@ -26,4 +26,4 @@ CONFIG_BLK_DEV_NVME=y''',
 					   '-device', 'edu,dma_mask=0xffffffffffffffff',
 					   '-device', 'edu,dma_mask=0xfffffff',
 					   '-drive', 'driver=null-co,size=64M,read-zeroes=on,if=none,id=null',
-					   '-device', 'nvme,drive=null,serial=null'])
+					   '-device', 'nvme,drive=null,serial=null,cmb_size_mb=2'])
