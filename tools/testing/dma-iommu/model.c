@@ -126,6 +126,64 @@ static void check_peak(void)
 		shim_die("%ld bytes were left behind", shim_live());
 }
 
+/*
+ * What was taken together is not given back in parts, wherever in a chunk it is: runs
+ * of this length lie across the borders of words, and in each of these at another bit
+ */
+static void check_parts(void)
+{
+	enum { GRANULES = 40, RUNS = 24 };
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = {
+		.limit = U32_MAX,
+		.size = GRANULES * SZ_4K,
+	};
+	dma_addr_t iova[RUNS];
+
+	if (iommu_dma_space_init(&space, SZ_4K, 0, U32_MAX))
+		shim_die("no space");
+	for (unsigned int i = 0; i < RUNS; i++)
+		if (iommu_dma_space_alloc(&space, &request, &iova[i]))
+			shim_die("no room in an empty space");
+	for (unsigned int i = 0; i < RUNS; i++) {
+		for (size_t part = SZ_4K; part < request.size; part += SZ_4K)
+			if (iommu_dma_space_free(&space, iova[i], part) ||
+			    iommu_dma_space_free(&space, iova[i] + part,
+						 request.size - part))
+				shim_die("%zx of %zx bytes were given back",
+					 part, request.size);
+	}
+	for (unsigned int i = 0; i < RUNS; i++)
+		if (!iommu_dma_space_free(&space, iova[i], request.size))
+			shim_die("what was taken cannot be given back");
+	iommu_dma_space_destroy(&space);
+}
+
+/* Room that is in the ends of two chunks is found, when there is no other */
+static void check_meeting(void)
+{
+	enum { CHUNK = IOMMU_DMA_CHUNK_GRANULES, END = 100 };
+	const dma_addr_t first = CHUNK * SZ_4K, middle = 2 * first;
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = SZ_4K };
+	dma_addr_t iova;
+
+	if (iommu_dma_space_init(&space, SZ_4K, first, middle + first - 1))
+		shim_die("no space");
+	for (unsigned int i = 0; i < 2 * CHUNK; i++)
+		if (iommu_dma_space_alloc(&space, &request, &iova))
+			shim_die("no room in two chunks");
+	for (iova = middle - END * SZ_4K; iova < middle + END * SZ_4K;
+	     iova += SZ_4K)
+		if (!iommu_dma_space_free(&space, iova, SZ_4K))
+			shim_die("what was taken cannot be given back");
+	request.size = 2 * END * SZ_4K;
+	if (iommu_dma_space_alloc(&space, &request, &iova) ||
+	    iova != middle - END * SZ_4K)
+		shim_die("the ends of two chunks were not found");
+	iommu_dma_space_destroy(&space);
+}
+
 static void run(unsigned int kind, u64 seed, unsigned long steps)
 {
 	struct source source;
@@ -162,6 +220,8 @@ int main(int argc, char **argv)
 	check_invalid();
 	check_adoption();
 	check_peak();
+	check_parts();
+	check_meeting();
 	for (unsigned int i = 0; i < WORLD_KINDS; i++)
 		if (kind == WORLD_KINDS || kind == i)
 			run(i, seed, steps);
