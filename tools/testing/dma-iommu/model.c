@@ -126,36 +126,47 @@ static void check_peak(void)
 		shim_die("%ld bytes were left behind", shim_live());
 }
 
-/*
- * What was taken together is not given back in parts, wherever in a chunk it is: runs
- * of this length lie across the borders of words, and in each of these at another bit
- */
+/* A run, which is the only room there is, is not given back in parts */
+static void check_parts_of(struct iommu_dma_space *space, dma_addr_t first,
+			   size_t size)
+{
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = size };
+	dma_addr_t iova;
+	size_t part;
+
+	for (iova = first; iova < first + size; iova += SZ_4K)
+		if (!iommu_dma_space_free(space, iova, SZ_4K))
+			shim_die("what was taken cannot be given back");
+	if (iommu_dma_space_alloc(space, &request, &iova) || iova != first)
+		shim_die("the only room was not found");
+	for (part = SZ_4K; part < size; part += SZ_4K)
+		if (iommu_dma_space_free(space, iova, part) ||
+		    iommu_dma_space_free(space, iova + part, size - part))
+			shim_die("%zx of %zx bytes were given back", part, size);
+	if (!iommu_dma_space_free(space, iova, size))
+		shim_die("what was taken cannot be given back");
+	request.size = SZ_4K;
+	for (part = 0; part < size; part += SZ_4K)
+		if (iommu_dma_space_alloc(space, &request, &iova))
+			shim_die("what was given back cannot be taken");
+}
+
+/* Wherever it lies in a chunk: from each word into the next, and within one */
 static void check_parts(void)
 {
-	enum { GRANULES = 40, RUNS = 24 };
+	enum { CHUNK = IOMMU_DMA_CHUNK_GRANULES, RUN = 40 };
+	const dma_addr_t first = CHUNK * SZ_4K;
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = SZ_4K };
 	struct iommu_dma_space space = {};
-	struct iommu_dma_request request = {
-		.limit = U32_MAX,
-		.size = GRANULES * SZ_4K,
-	};
-	dma_addr_t iova[RUNS];
+	dma_addr_t iova;
 
-	if (iommu_dma_space_init(&space, SZ_4K, 0, U32_MAX))
+	if (iommu_dma_space_init(&space, SZ_4K, first, 2 * first - 1))
 		shim_die("no space");
-	for (unsigned int i = 0; i < RUNS; i++)
-		if (iommu_dma_space_alloc(&space, &request, &iova[i]))
-			shim_die("no room in an empty space");
-	for (unsigned int i = 0; i < RUNS; i++) {
-		for (size_t part = SZ_4K; part < request.size; part += SZ_4K)
-			if (iommu_dma_space_free(&space, iova[i], part) ||
-			    iommu_dma_space_free(&space, iova[i] + part,
-						 request.size - part))
-				shim_die("%zx of %zx bytes were given back",
-					 part, request.size);
-	}
-	for (unsigned int i = 0; i < RUNS; i++)
-		if (!iommu_dma_space_free(&space, iova[i], request.size))
-			shim_die("what was taken cannot be given back");
+	for (unsigned int i = 0; i < CHUNK; i++)
+		if (iommu_dma_space_alloc(&space, &request, &iova))
+			shim_die("no room in a chunk");
+	for (unsigned int bit = 0; bit + RUN <= CHUNK; bit += 4)
+		check_parts_of(&space, first + bit * SZ_4K, RUN * SZ_4K);
 	iommu_dma_space_destroy(&space);
 }
 
