@@ -11,6 +11,7 @@ help:
 	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode,'
 	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), coverage, models'
 	@echo 'make coverage   the lines and branches that the KUnit suites reach, and what is left'
+	@echo 'make hostile    sixteen devices that attack, a thousand times, and QEMU as a witness'
 	@echo 'make mutate     break the layer in stated ways, one at a time, and see that tests fail'
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
@@ -40,6 +41,10 @@ test-all:
 coverage:
 	@lab/need build qemu
 	@lab/coverage
+
+hostile:
+	@lab/need build qemu
+	@lab/hostile
 
 mutate:
 	@lab/need build qemu userspace
@@ -71,4 +76,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all coverage mutate soak bench bench-iova check tree clean distclean
+.PHONY: help run test test-all coverage hostile mutate soak bench bench-iova check tree clean distclean
