@@ -195,6 +195,31 @@ static void check_meeting(void)
 	iommu_dma_space_destroy(&space);
 }
 
+/*
+ * Who would rather have IOVA below 4 GiB is not given others because there is no memory:
+ * that says nothing about the room there
+ */
+static void check_no_memory(void)
+{
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = { .limit = U64_MAX, .size = SZ_4K };
+	dma_addr_t iova;
+
+	if (iommu_dma_space_init(&space, SZ_4K, 0, BIT(40) - 1))
+		shim_die("no space");
+	/* So that there is something above, which needs no memory */
+	if (iommu_dma_space_alloc(&space, &request, &iova) || iova <= U32_MAX)
+		shim_die("no room above 4 GiB");
+	request.prefer_32bit = true;
+	shim_fail(1, true);
+	if (iommu_dma_space_alloc(&space, &request, &iova) != -ENOMEM)
+		shim_die("no memory is taken for no room");
+	shim_fail(0, false);
+	if (iommu_dma_space_alloc(&space, &request, &iova) || iova > U32_MAX)
+		shim_die("no room below 4 GiB");
+	iommu_dma_space_destroy(&space);
+}
+
 static void run(unsigned int kind, u64 seed, unsigned long steps)
 {
 	struct source source;
@@ -233,6 +258,7 @@ int main(int argc, char **argv)
 	check_peak();
 	check_parts();
 	check_meeting();
+	check_no_memory();
 	for (unsigned int i = 0; i < WORLD_KINDS; i++)
 		if (kind == WORLD_KINDS || kind == i)
 			run(i, seed, steps);
