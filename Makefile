@@ -11,6 +11,8 @@ help:
 	@echo 'make test-all   the same on other machines: other IOMMUs, 64K pages, 16 CPUs, lazy mode,'
 	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), coverage, models'
 	@echo 'make coverage   the lines and branches that the KUnit suites reach, and what is left'
+	@echo 'make hostile    sixteen devices that attack, a thousand times, and QEMU as a witness'
+	@echo 'make mutate     break the layer in stated ways, one at a time, and see that tests fail'
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
@@ -40,6 +42,14 @@ coverage:
 	@lab/need build qemu
 	@lab/coverage
 
+hostile:
+	@lab/need build qemu
+	@lab/hostile
+
+mutate:
+	@lab/need build qemu userspace
+	@lab/mutate
+
 soak:
 	@lab/need build qemu guest
 	@lab/soak
@@ -61,9 +71,9 @@ tree:
 	@echo 'The tree is out/tree. Build it outside of itself: make -C out/tree O=DIR ...'
 
 clean:
-	@rm -rf out/build out/kunit out/run out/soak out/coverage out/log out/check out/bench
+	@rm -rf out/build out/kunit out/run out/soak out/coverage out/log out/check out/bench out/mutate
 
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all coverage soak bench bench-iova check tree clean distclean
+.PHONY: help run test test-all coverage hostile mutate soak bench bench-iova check tree clean distclean

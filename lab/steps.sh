@@ -12,14 +12,14 @@ step() {
 	title=$2
 	echo "== $title"
 	shift 2
-	rm -f "$log/test.status" "$log/test.step"
-	{ "$@" </dev/null; echo $? >"$log/test.status"; } | tee "$log/test.step"
-	status=$(cat "$log/test.status" 2>/dev/null)
+	rm -f "$log/${self##*/}.status" "$log/${self##*/}.step"
+	{ "$@" </dev/null; echo $? >"$log/${self##*/}.status"; } | tee "$log/${self##*/}.step"
+	status=$(cat "$log/${self##*/}.status" 2>/dev/null)
 	sum=
 	more=1
 	fewer=0
 	if [ "$kind" = sum ]; then
-		sum=$(tail -n 1 "$log/test.step" | sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p')
+		sum=$(tail -n 1 "$log/${self##*/}.step" | sed -n 's/^\([0-9][0-9]*\) passed, \([0-9][0-9]*\) failed$/\1 \2/p')
 		more=${sum% *}
 		fewer=${sum#* }
 	fi

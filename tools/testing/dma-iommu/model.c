@@ -126,6 +126,100 @@ static void check_peak(void)
 		shim_die("%ld bytes were left behind", shim_live());
 }
 
+/* A run, which is the only room there is, is not given back in parts */
+static void check_parts_of(struct iommu_dma_space *space, dma_addr_t first,
+			   size_t size)
+{
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = size };
+	dma_addr_t iova;
+	size_t part;
+
+	for (iova = first; iova < first + size; iova += SZ_4K)
+		if (!iommu_dma_space_free(space, iova, SZ_4K))
+			shim_die("what was taken cannot be given back");
+	if (iommu_dma_space_alloc(space, &request, &iova) || iova != first)
+		shim_die("the only room was not found");
+	for (part = SZ_4K; part < size; part += SZ_4K)
+		if (iommu_dma_space_free(space, iova, part) ||
+		    iommu_dma_space_free(space, iova + part, size - part))
+			shim_die("%zx of %zx bytes were given back", part, size);
+	if (!iommu_dma_space_free(space, iova, size))
+		shim_die("what was taken cannot be given back");
+	request.size = SZ_4K;
+	for (part = 0; part < size; part += SZ_4K)
+		if (iommu_dma_space_alloc(space, &request, &iova))
+			shim_die("what was given back cannot be taken");
+}
+
+/* Wherever it lies in a chunk: from each word into the next, and within one */
+static void check_parts(void)
+{
+	enum { CHUNK = IOMMU_DMA_CHUNK_GRANULES, RUN = 40 };
+	const dma_addr_t first = CHUNK * SZ_4K;
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = SZ_4K };
+	struct iommu_dma_space space = {};
+	dma_addr_t iova;
+
+	if (iommu_dma_space_init(&space, SZ_4K, first, 2 * first - 1))
+		shim_die("no space");
+	for (unsigned int i = 0; i < CHUNK; i++)
+		if (iommu_dma_space_alloc(&space, &request, &iova))
+			shim_die("no room in a chunk");
+	for (unsigned int bit = 0; bit + RUN <= CHUNK; bit += 4)
+		check_parts_of(&space, first + bit * SZ_4K, RUN * SZ_4K);
+	iommu_dma_space_destroy(&space);
+}
+
+/* Room that is in the ends of two chunks is found, when there is no other */
+static void check_meeting(void)
+{
+	enum { CHUNK = IOMMU_DMA_CHUNK_GRANULES, END = 100 };
+	const dma_addr_t first = CHUNK * SZ_4K, middle = 2 * first;
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = { .limit = U32_MAX, .size = SZ_4K };
+	dma_addr_t iova;
+
+	if (iommu_dma_space_init(&space, SZ_4K, first, middle + first - 1))
+		shim_die("no space");
+	for (unsigned int i = 0; i < 2 * CHUNK; i++)
+		if (iommu_dma_space_alloc(&space, &request, &iova))
+			shim_die("no room in two chunks");
+	for (iova = middle - END * SZ_4K; iova < middle + END * SZ_4K;
+	     iova += SZ_4K)
+		if (!iommu_dma_space_free(&space, iova, SZ_4K))
+			shim_die("what was taken cannot be given back");
+	request.size = 2 * END * SZ_4K;
+	if (iommu_dma_space_alloc(&space, &request, &iova) ||
+	    iova != middle - END * SZ_4K)
+		shim_die("the ends of two chunks were not found");
+	iommu_dma_space_destroy(&space);
+}
+
+/*
+ * Who would rather have IOVA below 4 GiB is not given others because there is no memory:
+ * that says nothing about the room there
+ */
+static void check_no_memory(void)
+{
+	struct iommu_dma_space space = {};
+	struct iommu_dma_request request = { .limit = U64_MAX, .size = SZ_4K };
+	dma_addr_t iova;
+
+	if (iommu_dma_space_init(&space, SZ_4K, 0, BIT(40) - 1))
+		shim_die("no space");
+	/* So that there is something above, which needs no memory */
+	if (iommu_dma_space_alloc(&space, &request, &iova) || iova <= U32_MAX)
+		shim_die("no room above 4 GiB");
+	request.prefer_32bit = true;
+	shim_fail(1, true);
+	if (iommu_dma_space_alloc(&space, &request, &iova) != -ENOMEM)
+		shim_die("no memory is taken for no room");
+	shim_fail(0, false);
+	if (iommu_dma_space_alloc(&space, &request, &iova) || iova > U32_MAX)
+		shim_die("no room below 4 GiB");
+	iommu_dma_space_destroy(&space);
+}
+
 static void run(unsigned int kind, u64 seed, unsigned long steps)
 {
 	struct source source;
@@ -162,6 +256,9 @@ int main(int argc, char **argv)
 	check_invalid();
 	check_adoption();
 	check_peak();
+	check_parts();
+	check_meeting();
+	check_no_memory();
 	for (unsigned int i = 0; i < WORLD_KINDS; i++)
 		if (kind == WORLD_KINDS || kind == i)
 			run(i, seed, steps);

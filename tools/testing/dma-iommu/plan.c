@@ -17,7 +17,9 @@
 #include "../../../drivers/iommu/dma-iommu/sg.h"
 #include "world.h"
 
-#define ENTRIES 24
+/* A run has room for fewer pieces than this */
+#define ENTRIES 80
+#define FEW_ENTRIES 24
 
 static struct iommu_dma_shape shape;
 static struct scatterlist list[ENTRIES + 1];
@@ -63,8 +65,21 @@ static bool is_mmio(unsigned int entry)
 	return kinds[entry] == IOMMU_DMA_SG_MMIO;
 }
 
+/* What entries in a row are long, or a byte less or more: chance seldom comes so close */
+static unsigned int pick_max_seg(struct source *source, unsigned int count)
+{
+	unsigned int first = pick(source, count);
+	unsigned int end = first + 1 + pick(source, count - first);
+	unsigned int sum = pick(source, 3);
+
+	while (first < end)
+		sum += list[first++].length;
+	return sum > 1 ? sum - 1 : 1;
+}
+
 static void pick_list(struct source *source, unsigned int count)
 {
+	bool whole = !pick(source, 8);
 	phys_addr_t next = SZ_64K;
 
 	shape = (struct iommu_dma_shape){
@@ -88,7 +103,7 @@ static void pick_list(struct source *source, unsigned int count)
 		/* Often what follows the one before it in memory, too */
 		if (pick(source, 2))
 			next = pick(source, 1ULL << 40);
-		if (!pick(source, 3))
+		if (whole || !pick(source, 3))
 			next &= ~(phys_addr_t)(shape.granule - 1);
 		list[i] = (struct scatterlist){
 			.phys = next,
@@ -98,10 +113,12 @@ static void pick_list(struct source *source, unsigned int count)
 			.dma_address = 456,
 			.dma_flags = !pick(source, 8),
 		};
-		if (!pick(source, 4))
+		if (whole || !pick(source, 4))
 			list[i].length &= ~(shape.granule - 1);
 		next += list[i].length;
 	}
+	if (!pick(source, 4))
+		shape.max_seg = pick_max_seg(source, count);
 }
 
 /* Where the memory is that a device finds at @offset of the range */
@@ -291,7 +308,8 @@ static void check_extents(unsigned int count, dma_addr_t iova)
 static void step(struct source *source)
 {
 	static struct scatterlist before[ENTRIES + 1];
-	unsigned int count = 1 + pick(source, ENTRIES);
+	unsigned int most = pick(source, 8) ? FEW_ENTRIES : ENTRIES;
+	unsigned int count = 1 + pick(source, most);
 	struct iommu_dma_plan plan;
 	dma_addr_t iova;
 	u64 sum = 0;

@@ -127,17 +127,38 @@ static bool events_can_be_seen(void)
 
 /* The devices */
 
-static void edu_transfer(struct kunit *test, struct edu *edu, u64 src, u64 dst,
-			 size_t size, u32 cmd)
+/**
+ * edu_begin() - Tell the device to do a transfer
+ * @edu: the device, at rest
+ * @iova: DMA address
+ * @size: bytes, up to EDU_BUFFER_SIZE
+ * @write: from its buffer to memory, and not the other way round
+ *
+ * It is done 100 ms later, as a whole. To be followed by edu_end().
+ *
+ * Context: Any context.
+ */
+void edu_begin(struct edu *edu, dma_addr_t iova, size_t size, bool write)
+{
+	u32 cmd = EDU_DMA_CMD_START | (write ? EDU_DMA_CMD_TO_RAM : 0);
+
+	writeq(write ? EDU_BUFFER : iova, edu->regs + EDU_DMA_SRC);
+	writeq(write ? iova : EDU_BUFFER, edu->regs + EDU_DMA_DST);
+	writeq(size, edu->regs + EDU_DMA_COUNT);
+	writeq(cmd, edu->regs + EDU_DMA_CMD);
+}
+
+/**
+ * edu_end() - Wait until a transfer is over
+ * @test: the test
+ * @edu: the device
+ *
+ * Context: Process context of the test, may sleep.
+ */
+void edu_end(struct kunit *test, struct edu *edu)
 {
 	u32 value;
 
-	KUNIT_ASSERT_LE(test, size, EDU_BUFFER_SIZE);
-	writeq(src, edu->regs + EDU_DMA_SRC);
-	writeq(dst, edu->regs + EDU_DMA_DST);
-	writeq(size, edu->regs + EDU_DMA_COUNT);
-	writeq(cmd | EDU_DMA_CMD_START, edu->regs + EDU_DMA_CMD);
-	/* It takes 100 ms, whatever the size */
 	KUNIT_ASSERT_EQ(test, 0,
 			readl_poll_timeout(edu->regs + EDU_DMA_CMD, value,
 					   !(value & EDU_DMA_CMD_START),
@@ -156,7 +177,9 @@ static void edu_transfer(struct kunit *test, struct edu *edu, u64 src, u64 dst,
  */
 void edu_read(struct kunit *test, struct edu *edu, dma_addr_t from, size_t size)
 {
-	edu_transfer(test, edu, from, EDU_BUFFER, size, 0);
+	KUNIT_ASSERT_LE(test, size, EDU_BUFFER_SIZE);
+	edu_begin(edu, from, size, false);
+	edu_end(test, edu);
 }
 
 /**
@@ -170,7 +193,9 @@ void edu_read(struct kunit *test, struct edu *edu, dma_addr_t from, size_t size)
  */
 void edu_write(struct kunit *test, struct edu *edu, dma_addr_t to, size_t size)
 {
-	edu_transfer(test, edu, EDU_BUFFER, to, size, EDU_DMA_CMD_TO_RAM);
+	KUNIT_ASSERT_LE(test, size, EDU_BUFFER_SIZE);
+	edu_begin(edu, to, size, true);
+	edu_end(test, edu);
 }
 
 /**
@@ -423,6 +448,53 @@ void edu_exit(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, events_start_over(), 0);
 	edu_release(&f->narrow);
 	edu_release(&f->wide);
+}
+
+/**
+ * edu_take_more() - Take the devices that there are besides those two
+ * @test: the test, after edu_init()
+ * @more: filled in
+ * @most: how many are wanted
+ *
+ * Their masks are that of the narrow one, whatever they can do. To be followed by
+ * edu_release_more().
+ *
+ * Context: Process context of the test, may sleep.
+ * Return: how many there are; the test fails if one cannot be taken.
+ */
+unsigned int edu_take_more(struct kunit *test, struct edu *more,
+			   unsigned int most)
+{
+	struct edu_pair *f = test->priv;
+	struct pci_dev *pdev = pci_dev_get(f->narrow.pdev);
+	const char *wrong = NULL;
+	unsigned int nr = 0;
+
+	while (nr < most && !wrong) {
+		/* Which gives up its reference to the one before */
+		pdev = pci_get_device(EDU_VENDOR, EDU_DEVICE, pdev);
+		if (!pdev)
+			return nr;
+		more[nr] = (struct edu){ .pdev = pci_dev_get(pdev) };
+		wrong = edu_take(&more[nr++], NARROW_MASK);
+	}
+	pci_dev_put(pdev);
+	if (wrong)
+		KUNIT_FAIL(test, "%s", wrong);
+	return nr;
+}
+
+/**
+ * edu_release_more() - Undo edu_take_more()
+ * @more: the devices
+ * @nr: how many
+ *
+ * Context: Process context, may sleep.
+ */
+void edu_release_more(struct edu *more, unsigned int nr)
+{
+	while (nr--)
+		edu_release(&more[nr]);
 }
 
 /**

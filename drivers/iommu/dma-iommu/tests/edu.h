@@ -63,6 +63,8 @@ static inline struct device *edu_dev(struct edu *edu)
 	return &edu->pdev->dev;
 }
 
+void edu_begin(struct edu *edu, dma_addr_t iova, size_t size, bool write);
+void edu_end(struct kunit *test, struct edu *edu);
 void edu_read(struct kunit *test, struct edu *edu, dma_addr_t from,
 	      size_t size);
 void edu_write(struct kunit *test, struct edu *edu, dma_addr_t to, size_t size);
@@ -79,6 +81,9 @@ void edu_load(struct kunit *test, struct edu *edu, void *buffer, size_t size);
 void edu_store(struct kunit *test, struct edu *edu, void *buffer, size_t size);
 int edu_init(struct kunit *test);
 void edu_exit(struct kunit *test);
+unsigned int edu_take_more(struct kunit *test, struct edu *more,
+			   unsigned int most);
+void edu_release_more(struct edu *more, unsigned int nr);
 int edu_suite_init(struct kunit_suite *suite);
 void edu_suite_exit(struct kunit_suite *suite);
 
