@@ -102,6 +102,7 @@ int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,
 	if (start == (phys_addr_t)DMA_MAPPING_ERROR)
 		return -ENOMEM;
 	iommu_dma_debug_slot_taken(dev, start, granule);
+	iommu_dma_count(dev, IOMMU_DMA_SLOTS);
 
 	if (attrs & DMA_ATTR_CC_SHARED) {
 		/* On x86 that is how not to ask for encrypted memory */
@@ -142,6 +143,7 @@ void iommu_dma_bounce_drop(struct device *dev, phys_addr_t slot)
 
 	slot = ALIGN_DOWN(slot, granule);
 	iommu_dma_debug_slot_dropped(dev, slot, granule);
+	iommu_dma_count(dev, IOMMU_DMA_SLOTS_BACK);
 	swiotlb_tbl_unmap_single(dev, slot, granule, DMA_BIDIRECTIONAL,
 				 DMA_ATTR_SKIP_CPU_SYNC);
 }

@@ -25,6 +25,7 @@
 #include "flush.h"
 #include "iova.h"
 #include "sg.h"
+#include "stats.h"
 
 /* iova.c: see also iova.h */
 
@@ -79,6 +80,7 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova);
  * @msi: doorbells
  * @complained: a range could not be released, and the log says so
  * @cut_off: drivers have gone and left mappings behind, which are no more
+ * @stats: whether it can be looked at, see stats.c
  * @debug: what should be mapped, see debug.c
  */
 struct iommu_dma_cookie {
@@ -87,6 +89,7 @@ struct iommu_dma_cookie {
 	struct iommu_dma_msi msi;
 	atomic_t complained;
 	bool cut_off;
+	struct iommu_dma_stats stats;
 	struct iommu_dma_debug debug;
 };
 
@@ -190,6 +193,10 @@ static inline bool iommu_dma_lookup(struct iommu_domain *domain,
 	*phys = iommu_iova_to_phys(domain, iova);
 	return *phys || iommu_iova_to_phys(domain, iova | 1);
 }
+
+/* refuse.c */
+void __cold iommu_dma_refused(int error, struct device *dev, u64 mask,
+			      size_t size, unsigned long attrs);
 
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);

@@ -118,6 +118,7 @@ static int take_from_new(struct iommu_dma_zone *zone,
 					       IOMMU_DMA_REGION_CHUNK, spares);
 	chunk->class = iommu_dma_class_of(want->count);
 	iommu_dma_chunk_open(chunk, place.first);
+	iommu_dma_zone_refilled(&zone->counts);
 	/* Others may have been quicker, if it was another chunk before */
 	if (iommu_dma_chunk_take(chunk, want, granule))
 		ret = -EAGAIN;
