@@ -17,6 +17,7 @@
  */
 
 #include <linux/dma-map-ops.h>
+#include <trace/events/dma_iommu.h>
 #include <trace/events/swiotlb.h>
 
 #include "private.h"
@@ -96,6 +97,7 @@ int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,
 		return -EOPNOTSUPP;
 
 	trace_swiotlb_bounced(dev, phys, size);
+	trace_dma_iommu_bounce(dev, size, iommu_dma_dev_untrusted(dev));
 	/* 0 bytes: what else is in the buffer's granule must not be read */
 	start = swiotlb_tbl_map_single(dev, phys - offset, 0, granule - 1,
 				       transfer->dir, &attrs);

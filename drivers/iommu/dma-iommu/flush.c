@@ -60,6 +60,7 @@
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
+#include <trace/events/dma_iommu.h>
 
 #include "../dma-iommu.h"
 #include "../iommu-pages.h"
@@ -253,10 +254,14 @@ void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 	WRITE_ONCE(flush->began, jiffies);
 	/* Fully ordered: pairs with smp_mb() in iommu_dma_flush_queue() */
 	number = atomic_inc_return(&flush->started);
+	if (trace_dma_iommu_flush_begin_enabled())
+		trace_dma_iommu_flush_begin(flush->space->low.group, number,
+					    iommu_dma_flush_waiting(flush));
 	debug = iommu_dma_debug_flush_begins(flush->domain);
 	iommu_flush_iotlb_all(flush->domain);
 	iommu_dma_debug_flush_ended(flush->domain, debug);
 	note_finished(flush, number);
+	trace_dma_iommu_flush_end(flush->space->low.group, number);
 	iommu_dma_stats_flushed(&flush->stats, began);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);

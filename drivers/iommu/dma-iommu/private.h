@@ -19,6 +19,7 @@
 #include <linux/jump_label.h>
 #include <linux/mutex.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/ratelimit_types.h>
 
 #include "bounce.h"
 #include "debug.h"
@@ -195,6 +196,11 @@ static inline bool iommu_dma_lookup(struct iommu_domain *domain,
 }
 
 /* refuse.c */
+
+#if IS_ENABLED(CONFIG_KUNIT)
+extern struct ratelimit_state iommu_dma_refusals;
+#endif
+
 void __cold iommu_dma_refused(int error, struct device *dev, u64 mask,
 			      size_t size, unsigned long attrs);
 

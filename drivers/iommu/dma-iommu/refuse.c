@@ -15,10 +15,18 @@
  * Locks: none of its own; those of the IOVA space are taken inside, one at a time.
  */
 
+#include <kunit/visibility.h>
 #include <linux/ratelimit.h>
 
 #include "private.h"
 #include "survey.h"
+
+#define CREATE_TRACE_POINTS
+#include <trace/events/dma_iommu.h>
+
+/* How often the log is told */
+VISIBLE_IF_KUNIT struct ratelimit_state iommu_dma_refusals =
+	RATELIMIT_STATE_INIT(iommu_dma_refusals, 30 * HZ, 5);
 
 static u64 hole_below(struct iommu_dma_zone *zone, u64 limit)
 {
@@ -42,23 +50,28 @@ static u64 largest_hole(struct iommu_dma_space *space, u64 limit)
 		   hole_below(&space->high, granule)) << space->shift;
 }
 
-static void say(struct device *dev, size_t size, u64 limit, int error)
+static void say(struct device *dev, size_t size, u64 limit, u64 hole, int error)
 {
-	static DEFINE_RATELIMIT_STATE(rare, 30 * HZ, 5);
-	struct iommu_domain *domain = iommu_get_dma_domain(dev);
-
-	if (!__ratelimit(&rare))
-		return;
 	if (error == -ENOSPC)
 		dev_warn(dev, "refused to map %zu bytes below %#llx: no room, the largest hole has %llu\n",
-			 size, limit,
-			 largest_hole(&domain->iova_cookie->space, limit));
+			 size, limit, hole);
 	else
 		dev_warn(dev, "refused to map %zu bytes below %#llx: %s, %pe\n",
 			 size, limit,
 			 error == -ENOMEM ? "out of memory" :
 					    "the IOMMU does not take it",
 			 ERR_PTR(error));
+}
+
+static struct iommu_dma_space *space_of(struct device *dev)
+{
+	return &iommu_get_dma_domain(dev)->iova_cookie->space;
+}
+
+/* bounce.c, or who has set up the device, has said why */
+static bool is_news(int error)
+{
+	return error != -EINVAL && error != -ENODEV;
 }
 
 /**
@@ -70,15 +83,24 @@ static void say(struct device *dev, size_t size, u64 limit, int error)
  * @size: bytes that were to be mapped
  * @attrs: DMA attributes: whether the log is to be spared
  *
- * Takes the steps of iommu_dma_zone_survey() if there was no room and the log says so.
+ * Takes the steps of iommu_dma_zone_survey() if there was no room, and the log or who
+ * traces is told so.
  *
  * Context: Any context. Takes the locks of the IOVA space.
  */
 void iommu_dma_refused(int error, struct device *dev, u64 mask, size_t size,
 		       unsigned long attrs)
 {
+	u64 limit = iommu_dma_device_request(dev, mask).limit, hole = 0;
+	bool log = is_news(error) && !(attrs & DMA_ATTR_NO_WARN) &&
+		   __ratelimit(&iommu_dma_refusals);
+
 	iommu_dma_stats_refused(dev, error);
-	if (attrs & DMA_ATTR_NO_WARN || error == -EINVAL || error == -ENODEV)
+	if (!log && !trace_dma_iommu_refused_enabled())
 		return;
-	say(dev, size, iommu_dma_device_request(dev, mask).limit, error);
+	if (error == -ENOSPC)
+		hole = largest_hole(space_of(dev), limit);
+	trace_dma_iommu_refused(dev, size, limit, hole, error);
+	if (log)
+		say(dev, size, limit, hole, error);
 }

@@ -3,7 +3,7 @@
  * Zones: the IOVA space below, or that above 4 GiB.
  *
  * All numbers are granules; "last" is inclusive. owner.c, scarce.c and zone.c
- * include this and nothing else, so that they build in user space.
+ * include this and no more than the trace events, so that they build in user space.
  */
 #ifndef __DMA_IOMMU_ZONE_H
 #define __DMA_IOMMU_ZONE_H
