@@ -50,6 +50,20 @@ static u64 largest_hole(struct iommu_dma_space *space, u64 limit)
 		   hole_below(&space->high, granule)) << space->shift;
 }
 
+static const char *why(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+		return "out of memory";
+	case -EREMOTEIO:
+		return "no way to the memory, which is another device's";
+	case -ENOTRECOVERABLE:
+		return "the IOMMU has failed half-way";
+	default:
+		return "the IOMMU does not take it";
+	}
+}
+
 static void say(struct device *dev, size_t size, u64 limit, u64 hole, int error)
 {
 	if (error == -ENOSPC)
@@ -57,10 +71,7 @@ static void say(struct device *dev, size_t size, u64 limit, u64 hole, int error)
 			 size, limit, hole);
 	else
 		dev_warn(dev, "refused to map %zu bytes below %#llx: %s, %pe\n",
-			 size, limit,
-			 error == -ENOMEM ? "out of memory" :
-					    "the IOMMU does not take it",
-			 ERR_PTR(error));
+			 size, limit, why(error), ERR_PTR(error));
 }
 
 static struct iommu_dma_space *space_of(struct device *dev)
@@ -68,10 +79,13 @@ static struct iommu_dma_space *space_of(struct device *dev)
 	return &iommu_get_dma_domain(dev)->iova_cookie->space;
 }
 
-/* bounce.c, or who has set up the device, has said why */
+/*
+ * bounce.c, or who has set up the device, has said why; or the request can never be, of
+ * which a driver that asks for what user space wants need not be accused.
+ */
 static bool is_news(int error)
 {
-	return error != -EINVAL && error != -ENODEV;
+	return error != -EINVAL && error != -EOVERFLOW && error != -ENODEV;
 }
 
 /**

@@ -101,7 +101,10 @@ void iommu_dma_stats_joined(struct iommu_domain *domain, struct device *dev)
 		   watched ? watched->counts : &nobodys);
 	if (!watched)
 		return;
-	watched->domain = domain;
+	/* One without a cookie is refused, and has nothing to look at */
+	watched->domain = domain->cookie_type == IOMMU_COOKIE_DMA_IOVA ?
+				  domain :
+				  NULL;
 	watched->group = iommu_group_id(dev->iommu_group);
 }
 

@@ -13,6 +13,7 @@
 #include <linux/seq_file.h>
 #include <linux/vmalloc.h>
 
+#include "../../dma-iommu.h"
 #include "../private.h"
 #include "../survey.h"
 #include "load.h"
@@ -394,6 +395,28 @@ static void test_not_set_up(struct kunit *test)
 			iommu_dma_map_phys(dev, 0, SZ_4K, DMA_TO_DEVICE, 0),
 			DMA_MAPPING_ERROR);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 1);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "group"), group_of(dev));
+}
+
+/*
+ * Test that a device is shown as long as it has a domain of the DMA API: not when it is
+ * given one without a cookie, or of another type.
+ */
+static void test_other_domains(struct kunit *test)
+{
+	struct iommu_domain others[] = {
+		{ .type = IOMMU_DOMAIN_DMA },
+		{ .type = IOMMU_DOMAIN_IDENTITY },
+	};
+	struct device *dev = low_device(test);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	for (int i = 0; i < ARRAY_SIZE(others); i++) {
+		KUNIT_EXPECT_NOT_NULL(test, device_line(test, dev));
+		iommu_setup_dma_ops(dev, &others[i]);
+		KUNIT_EXPECT_NULL(test, device_line(test, dev));
+		iommu_setup_dma_ops(dev, domain);
+	}
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "group"), group_of(dev));
 }
 
@@ -780,6 +803,7 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_files),
 	KUNIT_CASE(test_refusals),
 	KUNIT_CASE(test_not_set_up),
+	KUNIT_CASE(test_other_domains),
 	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_lazy),
 	KUNIT_CASE(test_quarantine),
