@@ -19,6 +19,7 @@
  *   bounce.c  what must not be mapped in place
  *   msi.c     doorbells; resv.c reserved regions
  *   unbind.c  what a driver leaves behind
+ *   stats.c   what can be seen from outside; survey.c what an IOVA space consists of
  *   debug.c   an oracle that watches the others, if there is one
  *
  * Principles: plan, then commit: the caller's scatterlist is written to only on
@@ -27,11 +28,11 @@
  *
  * Lock order: the mutex of an IOMMU group (set-up, MSI, a deferred attachment),
  * iommu_dma_msi::lock, the lock of the tree of reservations; or the mutex of a group,
- * then that of all lazy domains. The locks of the IOMMU driver, of swiotlb and of the
- * IOVA space are taken inside these, one after the other; that of the space inside
- * iommu_dma_queue::lock, too. Mapping and unmapping take no other and work in any
- * context, but for the first mapping of a kdump kernel, which has to attach the device
- * and may sleep.
+ * then that of all lazy domains, or that of all that can be seen from outside. The
+ * locks of the IOMMU driver, of swiotlb and of the IOVA space are taken inside these,
+ * one after the other; that of the space inside iommu_dma_queue::lock, too. Mapping and
+ * unmapping take no other and work in any context, but for the first mapping of a kdump
+ * kernel, which has to attach the device and may sleep.
  */
 
 #include <kunit/visibility.h>
@@ -119,6 +120,7 @@ void iommu_put_dma_cookie(struct iommu_domain *domain)
 {
 	struct iommu_dma_cookie *cookie = domain->iova_cookie;
 
+	iommu_dma_stats_remove(domain);
 	iommu_dma_flush_destroy(&cookie->lazy);
 	iommu_dma_debug_destroy(domain);
 	iommu_dma_space_destroy(&cookie->space);
@@ -174,16 +176,24 @@ void iommu_dma_settle_device(struct device *dev)
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_settle_device);
 
-static int set_up_space(struct iommu_domain *domain)
+static int set_up_space(struct iommu_domain *domain, struct device *dev)
 {
 	const struct iommu_domain_geometry *geometry = &domain->geometry;
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
 	size_t granule = BIT(__ffs(domain->pgsize_bitmap));
+	int ret;
 
-	if (!space->granule)
-		return iommu_dma_space_init(space, granule,
-					    geometry->aperture_start,
-					    geometry->aperture_end);
+	if (!space->granule) {
+		ret = iommu_dma_space_init(space, granule,
+					   geometry->aperture_start,
+					   geometry->aperture_end);
+		if (ret)
+			return ret;
+		space->low.group = iommu_group_id(dev->iommu_group);
+		space->high.group = space->low.group;
+		iommu_dma_stats_add(domain);
+		return 0;
+	}
 
 	/* Another device of the group has seen to it, and may have mappings */
 	if (!iommu_dma_space_is(space, granule, geometry->aperture_start,
@@ -207,7 +217,7 @@ static int set_up_device(struct iommu_domain *domain, struct device *dev)
 		    dma_range_map_max(map) < geometry->aperture_start))
 		return -EFAULT;
 
-	ret = set_up_space(domain);
+	ret = set_up_space(domain, dev);
 	if (ret)
 		return ret;
 	iommu_dma_debug_joined(domain, dev);
@@ -241,11 +251,13 @@ void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 
 	if (!iommu_is_dma_domain(domain)) {
 		dev_clear_dma_iommu(dev);
+		iommu_dma_stats_left(dev);
 		return;
 	}
 
 	dev_set_dma_iommu(dev);
 	iommu_dma_settle_device(dev);
+	iommu_dma_stats_joined(domain, dev);
 
 	ret = set_up_device(domain, dev);
 	if (ret)

@@ -73,4 +73,17 @@ static inline int iommu_dma_sw_msi(struct iommu_domain *domain,
 }
 
 #endif /* CONFIG_IOMMU_DMA */
+
+#if defined(CONFIG_IOMMU_DMA) && defined(CONFIG_IOMMU_DEBUGFS)
+
+void iommu_dma_stats_forget(struct device *dev);
+
+#else
+
+static inline void iommu_dma_stats_forget(struct device *dev)
+{
+}
+
+#endif
+
 #endif /* __DMA_IOMMU_H */

@@ -17,6 +17,7 @@
  */
 
 #include <linux/dma-map-ops.h>
+#include <trace/events/dma_iommu.h>
 #include <trace/events/swiotlb.h>
 
 #include "private.h"
@@ -96,12 +97,14 @@ int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,
 		return -EOPNOTSUPP;
 
 	trace_swiotlb_bounced(dev, phys, size);
+	trace_dma_iommu_bounce(dev, size, iommu_dma_dev_untrusted(dev));
 	/* 0 bytes: what else is in the buffer's granule must not be read */
 	start = swiotlb_tbl_map_single(dev, phys - offset, 0, granule - 1,
 				       transfer->dir, &attrs);
 	if (start == (phys_addr_t)DMA_MAPPING_ERROR)
 		return -ENOMEM;
 	iommu_dma_debug_slot_taken(dev, start, granule);
+	iommu_dma_count(dev, IOMMU_DMA_SLOTS);
 
 	if (attrs & DMA_ATTR_CC_SHARED) {
 		/* On x86 that is how not to ask for encrypted memory */
@@ -142,6 +145,7 @@ void iommu_dma_bounce_drop(struct device *dev, phys_addr_t slot)
 
 	slot = ALIGN_DOWN(slot, granule);
 	iommu_dma_debug_slot_dropped(dev, slot, granule);
+	iommu_dma_count(dev, IOMMU_DMA_SLOTS_BACK);
 	swiotlb_tbl_unmap_single(dev, slot, granule, DMA_BIDIRECTIONAL,
 				 DMA_ATTR_SKIP_CPU_SYNC);
 }

@@ -149,6 +149,15 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 	return ret;
 }
 
+/* What is short of memory, the allocators of that have said */
+static void refuse_buffer(struct device *dev, size_t size, gfp_t gfp,
+			  unsigned long attrs, int ret)
+{
+	if (gfp & __GFP_NOWARN || ret == -ENOMEM)
+		attrs |= DMA_ATTR_NO_WARN;
+	iommu_dma_refused(ret, dev, dev->coherent_dma_mask, size, attrs);
+}
+
 static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 					struct sg_table *sgt, gfp_t gfp,
 					unsigned long attrs, dma_addr_t *iova)
@@ -176,16 +185,19 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
 	if (!ret) {
 		iommu_dma_debug_pages(dev, *iova, pages, count);
+		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return pages;
 	}
 
 	free_page_array(dev, pages, ret == -ENOTRECOVERABLE ? 0 : count);
+	refuse_buffer(dev, size, gfp, attrs, ret);
 	return NULL;
 }
 
 /* Take the device's access away. False: the pages must never be freed. */
 static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 {
+	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova,
 				      (size_t)count << PAGE_SHIFT, false);
 }
@@ -351,11 +363,13 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!ret) {
 		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
 				       alloc_size, DMA_BIDIRECTIONAL);
+		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return cpu_addr;
 	}
 
 	if (ret != -ENOTRECOVERABLE)
 		free_memory(dev, cpu_addr, alloc_size);
+	refuse_buffer(dev, alloc_size, gfp, attrs, ret);
 	return NULL;
 }
 

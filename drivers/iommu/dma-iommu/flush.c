@@ -60,6 +60,7 @@
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
+#include <trace/events/dma_iommu.h>
 
 #include "../dma-iommu.h"
 #include "../iommu-pages.h"
@@ -247,16 +248,21 @@ static void note_finished(struct iommu_dma_flush *flush, int number)
  */
 void iommu_dma_flush_now(struct iommu_dma_flush *flush)
 {
-	u64 debug;
+	u64 began = iommu_dma_stats_clock(), debug;
 	int number;
 
 	WRITE_ONCE(flush->began, jiffies);
 	/* Fully ordered: pairs with smp_mb() in iommu_dma_flush_queue() */
 	number = atomic_inc_return(&flush->started);
+	if (trace_dma_iommu_flush_begin_enabled())
+		trace_dma_iommu_flush_begin(flush->space->low.group, number,
+					    iommu_dma_flush_waiting(flush));
 	debug = iommu_dma_debug_flush_begins(flush->domain);
 	iommu_flush_iotlb_all(flush->domain);
 	iommu_dma_debug_flush_ended(flush->domain, debug);
 	note_finished(flush, number);
+	trace_dma_iommu_flush_end(flush->space->low.group, number);
+	iommu_dma_stats_flushed(&flush->stats, began);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);
 
@@ -408,17 +414,25 @@ static void destroy_queue(struct iommu_dma_queue *queue)
 		kvfree(queue->ring);
 }
 
-/* What is being queued may be missed */
-static bool anything_waits(struct iommu_dma_flush *flush)
+/**
+ * iommu_dma_flush_waiting() - How much waits?
+ * @flush: lazy mode of a domain
+ *
+ * Takes a step per CPU.
+ *
+ * Context: Any context.
+ * Return: ranges. What is being queued may be missed.
+ */
+unsigned int iommu_dma_flush_waiting(struct iommu_dma_flush *flush)
 {
+	unsigned int sum = 0;
 	int cpu;
 
 	if (flush->single)
 		return waiting(flush->single);
 	for_each_possible_cpu(cpu)
-		if (waiting(per_cpu_ptr(flush->queues, cpu)))
-			return true;
-	return false;
+		sum += waiting(per_cpu_ptr(flush->queues, cpu));
+	return sum;
 }
 
 /**
@@ -435,18 +449,19 @@ static bool anything_waits(struct iommu_dma_flush *flush)
  */
 bool iommu_dma_flush_drain(struct iommu_dma_flush *flush)
 {
+	u64 began = iommu_dma_stats_clock();
 	int cpu;
 
-	if (!anything_waits(flush))
+	if (!iommu_dma_flush_waiting(flush))
 		return false;
 
 	iommu_dma_flush_now(flush);
-	if (flush->single) {
+	if (flush->single)
 		drain_queue(flush->single);
-		return true;
-	}
-	for_each_possible_cpu(cpu)
-		drain_queue(per_cpu_ptr(flush->queues, cpu));
+	else
+		for_each_possible_cpu(cpu)
+			drain_queue(per_cpu_ptr(flush->queues, cpu));
+	iommu_dma_stats_drained(&flush->stats, began);
 	return true;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_drain);

@@ -15,6 +15,8 @@
 #include <linux/spinlock.h>
 #include <linux/timer.h>
 
+#include "stats.h"
+
 /* What is part of each queue: a CPU that unmaps little needs no more */
 #define IOMMU_DMA_QUEUE_FEW 16U
 /* What a CPU that unmaps more is given */
@@ -85,6 +87,7 @@ struct iommu_dma_queue {
  * @began: jiffies when the last one began
  * @ended: nothing may wait any more
  * @list: in the list of all, which is there for when the machine sleeps
+ * @stats: how long invalidations take
  */
 struct iommu_dma_flush {
 	struct iommu_domain *domain;
@@ -97,6 +100,7 @@ struct iommu_dma_flush {
 	unsigned long began;
 	bool ended;
 	struct list_head list;
+	struct iommu_dma_flush_stats stats;
 };
 
 /**
@@ -132,6 +136,7 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 			   size_t size, struct iommu_pages_list *freelist);
 void iommu_dma_flush_now(struct iommu_dma_flush *flush);
 bool iommu_dma_flush_drain(struct iommu_dma_flush *flush);
+unsigned int iommu_dma_flush_waiting(struct iommu_dma_flush *flush);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 int iommu_dma_flush_suspend(struct notifier_block *nb, unsigned long action,

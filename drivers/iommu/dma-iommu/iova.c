@@ -13,6 +13,8 @@
  * Locks: those of the zones, see zone.c.
  */
 
+#include <trace/events/dma_iommu.h>
+
 #include "iova.h"
 
 /* Move @first to the start of the lowest granule that may be handed out */
@@ -235,8 +237,11 @@ static int alloc_any(struct iommu_dma_space *space,
 	ret = iommu_dma_zone_alloc(zone, &want, &granule);
 	if (ret == -ENOSPC && other)
 		ret = iommu_dma_zone_alloc(other, &want, &granule);
-	if (ret && !request->at_once)
+	if (ret && !request->at_once) {
+		trace_dma_iommu_search(space->low.group, request->size,
+				       request->align, request->limit);
 		ret = alloc_scarce(zone, other, &want, &granule);
+	}
 	if (ret)
 		return ret;
 
@@ -375,10 +380,12 @@ void iommu_dma_space_quarantine(struct iommu_dma_space *space, dma_addr_t iova,
 {
 	u64 granule = iova >> space->shift;
 
-	if (in_space(space, iova, size) &&
-	    iommu_dma_zone_quarantine(zone_of(space, granule), granule,
-				      size >> space->shift))
-		atomic_long_add(size, &space->quarantined);
+	if (!in_space(space, iova, size) ||
+	    !iommu_dma_zone_quarantine(zone_of(space, granule), granule,
+				       size >> space->shift))
+		return;
+	atomic_long_add(size, &space->quarantined);
+	trace_dma_iommu_quarantine(space->low.group, iova, size);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_quarantine);
 

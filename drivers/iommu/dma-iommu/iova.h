@@ -2,7 +2,8 @@
 /*
  * The IOVA space of one domain.
  *
- * iova.c includes this and nothing else, so that it builds in user space.
+ * iova.c includes this and no more than the trace events, so that it builds in user
+ * space.
  * Sizes are size_t and in bytes, IOVAs are dma_addr_t.
  */
 #ifndef __DMA_IOMMU_IOVA_H

@@ -118,6 +118,7 @@ bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
 
 	state->addr = start + offset;
 	state->__size = size;
+	iommu_dma_count(dev, IOMMU_DMA_MAPS);
 	return true;
 }
 EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
@@ -131,6 +132,7 @@ EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
  */
 void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 {
+	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	iommu_dma_retire_release(iommu_get_dma_domain(dev),
 				 first_granule(dev, state->addr),
 				 granules_of(dev, state->addr,
@@ -246,6 +248,8 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		quarantine_range(dev, state);
 	if (!ret)
 		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+	else
+		iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);
@@ -392,6 +396,7 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 		return;
 	}
 
+	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	unlink_begin(&retire, &bounced, &transfer, state, 0, mapped_len,
 		     iommu_dma_may_defer(&transfer));
 	iommu_dma_retire_finish(&retire, first_granule(dev, state->addr),

@@ -19,12 +19,14 @@
 #include <linux/jump_label.h>
 #include <linux/mutex.h>
 #include <linux/pci-p2pdma.h>
+#include <linux/ratelimit_types.h>
 
 #include "bounce.h"
 #include "debug.h"
 #include "flush.h"
 #include "iova.h"
 #include "sg.h"
+#include "stats.h"
 
 /* iova.c: see also iova.h */
 
@@ -91,6 +93,7 @@ enum iommu_dma_cut_off {
  * @msi: doorbells
  * @complained: a range could not be released, and the log says so
  * @cut_off: what has become of mappings that drivers have left behind
+ * @stats: whether it can be looked at, see stats.c
  * @debug: what should be mapped, see debug.c
  */
 struct iommu_dma_cookie {
@@ -99,6 +102,7 @@ struct iommu_dma_cookie {
 	struct iommu_dma_msi msi;
 	atomic_t complained;
 	enum iommu_dma_cut_off cut_off;
+	struct iommu_dma_stats stats;
 	struct iommu_dma_debug debug;
 };
 
@@ -210,6 +214,15 @@ static inline bool iommu_dma_lookup(struct iommu_domain *domain,
 	*phys = iommu_iova_to_phys(domain, iova);
 	return *phys || iommu_iova_to_phys(domain, iova | 1);
 }
+
+/* refuse.c */
+
+#if IS_ENABLED(CONFIG_KUNIT)
+extern struct ratelimit_state iommu_dma_refusals;
+#endif
+
+void __cold iommu_dma_refused(int error, struct device *dev, u64 mask,
+			      size_t size, unsigned long attrs);
 
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);

@@ -320,6 +320,7 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 
 	if (want->limit < zone->regions.first)
 		return -ENOSPC;
+	iommu_dma_zone_searched(&zone->counts);
 	/* One that is all free is nobody's, or goes back right below */
 	if (want->count < IOMMU_DMA_CHUNK_GRANULES &&
 	    take_from_any(zone, want, granule))

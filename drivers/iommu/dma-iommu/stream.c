@@ -82,6 +82,14 @@ static void keep_in_segment(const struct iommu_dma_space *space,
 		request->align = max(request->align, together);
 }
 
+/* Say that a buffer was refused for @ret. Out of the way of those that are not. */
+static noinline __cold dma_addr_t refuse(int ret, struct device *dev,
+					 size_t size, unsigned long attrs)
+{
+	iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
+	return DMA_MAPPING_ERROR;
+}
+
 /**
  * iommu_dma_map_phys() - Map a physically contiguous buffer
  * @dev: the device
@@ -112,24 +120,28 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	dma_addr_t iova;
 
 	if (!domain)
-		return DMA_MAPPING_ERROR;
+		return refuse(-ENODEV, dev, size, attrs);
 
 	space = &domain->iova_cookie->space;
 	iommu_dma_keep_bits(dev, space, &request, phys);
 	boundary = dma_get_seg_boundary(dev);
 	if (unlikely(boundary < U32_MAX))
 		keep_in_segment(space, &request, phys, size, boundary);
-	if (likely(iommu_dma_dev_plain(dev)))
+	if (likely(iommu_dma_dev_plain(dev))) {
 		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
 					     GFP_ATOMIC, &iova);
-	else
+		if (unlikely(ret))
+			return refuse(ret, dev, size, attrs);
+	} else {
 		ret = map_with_care(domain, &request,
 				    &(struct iommu_dma_transfer){ dev, dir,
 								  attrs },
 				    phys, size, prot, &iova);
-	if (ret)
-		return DMA_MAPPING_ERROR;
+		if (ret)
+			return refuse(ret, dev, size, attrs);
+	}
 	iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+	iommu_dma_count(dev, IOMMU_DMA_MAPS);
 	return iova;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
@@ -206,6 +218,7 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 					     &granules)))
 		return;
 
+	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	if (iommu_dma_dev_plain(dev))
 		iommu_dma_retire_range(domain,
 				       ALIGN_DOWN(dma_handle, space->granule),
@@ -435,6 +448,21 @@ static int to_dma_errno(int ret)
 	}
 }
 
+/* Say that a list was refused for @ret, which is returned */
+static int refuse_list(const struct iommu_dma_transfer *transfer,
+		       struct scatterlist *sgl, int nents, int ret)
+{
+	struct device *dev = transfer->dev;
+	struct scatterlist *sg;
+	size_t size = 0;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		size += sg->length;
+	iommu_dma_refused(ret, dev, dma_get_mask(dev), size, transfer->attrs);
+	return ret;
+}
+
 /**
  * iommu_dma_map_sg() - Map a scatterlist to one range of IOVA
  * @dev: the device
@@ -476,14 +504,16 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	dma_addr_t iova;
 	int ret;
 
-	if (!domain)
+	if (!domain) {
+		refuse_list(&transfer, sgl, nents, -ENODEV);
 		return -EIO;
+	}
 	if (attrs & DMA_ATTR_CC_SHARED)
-		return -EINVAL;
+		return refuse_list(&transfer, sgl, nents, -EINVAL);
 
 	ret = check_list(&p2p, sgl, nents, &transfer, &traits);
 	if (ret)
-		return ret;
+		return refuse_list(&transfer, sgl, nents, ret);
 
 	shape.granule = domain->iova_cookie->space.granule;
 	shape.kept = iommu_dma_kept(dev, &domain->iova_cookie->space);
@@ -493,7 +523,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	}
 	ret = iommu_dma_plan_make(&plan, &shape, sgl, nents);
 	if (ret)
-		return to_dma_errno(ret);
+		return to_dma_errno(refuse_list(&transfer, sgl, nents, ret));
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
 		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_device);
@@ -502,10 +532,11 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 				    traits.bounce ? &transfer : NULL, prot,
 				    GFP_ATOMIC, &iova);
 	if (ret)
-		return to_dma_errno(ret);
+		return to_dma_errno(refuse_list(&transfer, sgl, nents, ret));
 
 	ret = iommu_dma_plan_write(&plan, iova);
 	iommu_dma_debug_list(dev, sgl, nents, dir);
+	iommu_dma_count(dev, IOMMU_DMA_MAPS);
 	if (traits.bounce)
 		sg_dma_mark_swiotlb(sgl);
 	return ret;
@@ -586,6 +617,7 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (WARN_ON_ONCE(nents <= 0 || !sg_dma_len(sgl)))
 		return;
 
+	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	if (sg_dma_is_swiotlb(sgl))
 		unmap_bounced(domain, &transfer, sgl, nents);
 	else

@@ -22,6 +22,8 @@
  * allocators are taken. Never those of two zones.
  */
 
+#include <trace/events/dma_iommu.h>
+
 #include "zone.h"
 
 /* How often a range that looks taken is tried */
@@ -118,6 +120,9 @@ static int take_from_new(struct iommu_dma_zone *zone,
 					       IOMMU_DMA_REGION_CHUNK, spares);
 	chunk->class = iommu_dma_class_of(want->count);
 	iommu_dma_chunk_open(chunk, place.first);
+	iommu_dma_zone_refilled(&zone->counts);
+	trace_dma_iommu_refill(zone->group, place.first,
+			       8U << 3 * chunk->class);
 	/* Others may have been quicker, if it was another chunk before */
 	if (iommu_dma_chunk_take(chunk, want, granule))
 		ret = -EAGAIN;

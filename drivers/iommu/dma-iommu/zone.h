@@ -3,7 +3,7 @@
  * Zones: the IOVA space below, or that above 4 GiB.
  *
  * All numbers are granules; "last" is inclusive. owner.c, scarce.c and zone.c
- * include this and nothing else, so that they build in user space.
+ * include this and no more than the trace events, so that they build in user space.
  */
 #ifndef __DMA_IOMMU_ZONE_H
 #define __DMA_IOMMU_ZONE_H
@@ -39,6 +39,45 @@ struct iommu_dma_slots {
 	struct iommu_dma_chunk *chunk[IOMMU_DMA_CLASSES];
 };
 
+#ifdef CONFIG_IOMMU_DEBUGFS
+
+/**
+ * struct iommu_dma_zone_counts - What cannot be seen in a zone any more
+ * @refills: chunks that a CPU was given for want of one with room
+ * @searches: requests that were looked for everywhere
+ *
+ * Neither is counted on the way of most requests.
+ */
+struct iommu_dma_zone_counts {
+	atomic_long_t refills;
+	atomic_long_t searches;
+};
+
+static inline void iommu_dma_zone_refilled(struct iommu_dma_zone_counts *counts)
+{
+	atomic_long_inc(&counts->refills);
+}
+
+static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
+{
+	atomic_long_inc(&counts->searches);
+}
+
+#else /* CONFIG_IOMMU_DEBUGFS */
+
+struct iommu_dma_zone_counts {
+};
+
+static inline void iommu_dma_zone_refilled(struct iommu_dma_zone_counts *counts)
+{
+}
+
+static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
+{
+}
+
+#endif /* CONFIG_IOMMU_DEBUGFS */
+
 /**
  * struct iommu_dma_zone - The IOVA space below, or that above 4 GiB
  * @chunks: all chunks, by their first granule / 512. Those with XA_MARK_0 may have
@@ -49,6 +88,8 @@ struct iommu_dma_slots {
  *	    zone, see chunk.c
  * @slots: the chunks that CPUs allocate from
  * @next_cpu: the CPU that is looked at next, if it is dead
+ * @group: IOMMU group that the space is for, or -1: for who traces
+ * @counts: what has happened
  *
  * A zone that there is not, because the IOMMU does not translate that part, has
  * no granules: the first one is above the last one, and above all limits.
@@ -60,6 +101,8 @@ struct iommu_dma_zone {
 	struct list_head unused;
 	struct iommu_dma_slots __percpu *slots;
 	unsigned int next_cpu;
+	int group;
+	struct iommu_dma_zone_counts counts;
 };
 
 static inline unsigned int iommu_dma_class_of(u64 count)

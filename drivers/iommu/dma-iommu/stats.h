@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What has happened, and what there is: for who looks at it in debugfs.
+ *
+ * stats.c says how. Without CONFIG_IOMMU_DEBUGFS the functions are empty.
+ */
+#ifndef __DMA_IOMMU_STATS_H
+#define __DMA_IOMMU_STATS_H
+
+#include <linux/atomic.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/percpu.h>
+#include <linux/sched/clock.h>
+
+struct seq_operations;
+
+/**
+ * enum iommu_dma_count - What is counted for a device
+ * @IOMMU_DMA_MAPS: mappings that were made
+ * @IOMMU_DMA_UNMAPS: mappings that were taken away
+ * @IOMMU_DMA_SLOTS: slots of swiotlb that were taken
+ * @IOMMU_DMA_SLOTS_BACK: slots that were given back
+ * @IOMMU_DMA_NO_ROOM: mappings that were refused: no IOVA below the limit
+ * @IOMMU_DMA_NO_MEMORY: out of memory, or of slots
+ * @IOMMU_DMA_INVALID: the request cannot be, or would have to bounce and cannot
+ * @IOMMU_DMA_NOT_SET_UP: the device was refused when it was set up
+ * @IOMMU_DMA_OTHER: the IOMMU driver had another reason
+ * @IOMMU_DMA_NR_COUNTS: how many there are
+ */
+enum iommu_dma_count {
+	IOMMU_DMA_MAPS,
+	IOMMU_DMA_UNMAPS,
+	IOMMU_DMA_SLOTS,
+	IOMMU_DMA_SLOTS_BACK,
+	IOMMU_DMA_NO_ROOM,
+	IOMMU_DMA_NO_MEMORY,
+	IOMMU_DMA_INVALID,
+	IOMMU_DMA_NOT_SET_UP,
+	IOMMU_DMA_OTHER,
+	IOMMU_DMA_NR_COUNTS,
+};
+
+#ifdef CONFIG_IOMMU_DEBUGFS
+
+/**
+ * struct iommu_dma_counts - What a CPU has counted for a device
+ * @nr: by enum iommu_dma_count
+ */
+struct iommu_dma_counts {
+	unsigned long nr[IOMMU_DMA_NR_COUNTS];
+};
+
+/**
+ * struct iommu_dma_stats - A domain that can be looked at
+ * @list: in the list of all of them, once the domain has an IOVA space
+ * @domain: the domain, or NULL before that
+ */
+struct iommu_dma_stats {
+	struct list_head list;
+	struct iommu_domain *domain;
+};
+
+/**
+ * struct iommu_dma_flush_stats - How long the invalidations of a domain take
+ * @ns: all of them together
+ * @longest_ns: the longest one
+ * @longest_drain_ns: the longest time that it took to release all that waits
+ *
+ * Written once per invalidation, which many share, and which writes there anyway.
+ */
+struct iommu_dma_flush_stats {
+	atomic64_t ns;
+	atomic64_t longest_ns;
+	atomic64_t longest_drain_ns;
+};
+
+extern const struct seq_operations iommu_dma_domains_sops;
+extern const struct seq_operations iommu_dma_devices_sops;
+
+/* On this CPU, and only there: nothing that is shared is written */
+static __always_inline void iommu_dma_count(struct device *dev,
+					    enum iommu_dma_count what)
+{
+	this_cpu_inc(READ_ONCE(dev->iommu->dma_counts)->nr[what]);
+}
+
+static inline u64 iommu_dma_stats_clock(void)
+{
+	return local_clock();
+}
+
+void iommu_dma_stats_joined(struct iommu_domain *domain, struct device *dev);
+void iommu_dma_stats_left(struct device *dev);
+void iommu_dma_stats_add(struct iommu_domain *domain);
+void iommu_dma_stats_remove(struct iommu_domain *domain);
+void iommu_dma_stats_flushed(struct iommu_dma_flush_stats *stats, u64 began);
+void iommu_dma_stats_drained(struct iommu_dma_flush_stats *stats, u64 began);
+void iommu_dma_stats_refused(struct device *dev, int error);
+
+#else /* CONFIG_IOMMU_DEBUGFS */
+
+struct iommu_dma_stats {
+};
+
+struct iommu_dma_flush_stats {
+};
+
+static inline void iommu_dma_count(struct device *dev,
+				   enum iommu_dma_count what)
+{
+}
+
+static inline u64 iommu_dma_stats_clock(void)
+{
+	return 0;
+}
+
+static inline void iommu_dma_stats_joined(struct iommu_domain *domain,
+					  struct device *dev)
+{
+}
+
+static inline void iommu_dma_stats_left(struct device *dev)
+{
+}
+
+static inline void iommu_dma_stats_add(struct iommu_domain *domain)
+{
+}
+
+static inline void iommu_dma_stats_remove(struct iommu_domain *domain)
+{
+}
+
+static inline void iommu_dma_stats_flushed(struct iommu_dma_flush_stats *stats,
+					   u64 began)
+{
+}
+
+static inline void iommu_dma_stats_drained(struct iommu_dma_flush_stats *stats,
+					   u64 began)
+{
+}
+
+static inline void iommu_dma_stats_refused(struct device *dev, int error)
+{
+}
+
+#endif /* CONFIG_IOMMU_DEBUGFS */
+
+#endif /* __DMA_IOMMU_STATS_H */
