@@ -900,3 +900,7 @@ static struct kunit_suite iova_suite = {
 };
 
 kunit_test_suite(iova_suite);
+
+MODULE_DESCRIPTION("Tests of the DMA mapping layer");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -919,7 +919,3 @@ size_t mock_left_behind(struct mock *mock)
 	}
 	return live;
 }
-
-MODULE_DESCRIPTION("Tests of the DMA mapping layer on a mock IOMMU");
-MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
