@@ -10,6 +10,7 @@
 
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
+#include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>

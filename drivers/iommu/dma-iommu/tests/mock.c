@@ -13,7 +13,6 @@
 
 #include <linux/mm.h>
 #include <linux/page-flags.h>
-#include <linux/module.h>
 #include <linux/property.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
