@@ -14,7 +14,7 @@ help:
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
-	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
+	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck, the series'
 	@echo 'make series     the patches for the list, in out/series'
 	@echo 'make verify-series  that they apply, build and pass one after the other; hours'
 	@echo 'make tree       the patched kernel tree, in out/tree'
