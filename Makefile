@@ -59,6 +59,7 @@ check:
 	@lab/need check
 	@lab/check
 
+.PHONY: series verify-series
 series:
 	@lab/need base
 	@lab/series
@@ -78,4 +79,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all coverage soak bench bench-iova check series verify-series tree clean distclean
+.PHONY: help run test test-all coverage soak bench bench-iova check tree clean distclean
