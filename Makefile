@@ -2,7 +2,7 @@
 # A thin front: every job is a script below lab/ with its own --help.
 
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-export LINUX MACHINE MINUTES MODE PAGE PROFILE SEED V
+export LINUX MACHINE MINUTES MODE PAGE PROFILE SEED SIGNOFF V
 .NOTPARALLEL:
 
 help:
@@ -16,7 +16,9 @@ help:
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
-	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck'
+	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck, the series'
+	@echo 'make series     the patches for the list, in out/series'
+	@echo 'make verify-series  that they apply, build and pass one after the other; hours'
 	@echo 'make tree       the patched kernel tree, in out/tree'
 	@echo 'make clean      remove what was built; downloads and the base stay'
 	@echo 'make distclean  remove out/'
@@ -24,7 +26,9 @@ help:
 	@echo 'LINUX=PATH      use that Linux 7.3.y tree as the base; it is only read'
 	@echo 'PAGE=1          make bench: put the table into Documentation/, too'
 	@echo 'PROFILE=WHAT    make bench: where the instructions of a call go, as in PROFILE=list-64'
+	@echo 'QUICK=1         make verify-series: without building'
 	@echo 'SEED=N          make soak: the random numbers of that run'
+	@echo 'SIGNOFF="Name <mail>"  make series: sign them off'
 	@echo 'V=1             show the logs as well'
 
 run:
@@ -64,6 +68,15 @@ bench-iova:
 check:
 	@lab/need check
 	@lab/check
+
+.PHONY: series verify-series
+series:
+	@lab/need base
+	@lab/series
+
+verify-series:
+	@lab/need check x86 qemu
+	@lab/verify-series $(if $(QUICK),--quick)
 
 tree:
 	@lab/need base

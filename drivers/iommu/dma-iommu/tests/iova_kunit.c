@@ -10,6 +10,7 @@
 
 #include <kunit/test.h>
 #include <linux/dma-mapping.h>
+#include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sched.h>
@@ -908,3 +909,7 @@ static struct kunit_suite iova_suite = {
 };
 
 kunit_test_suite(iova_suite);
+
+MODULE_DESCRIPTION("Tests of the DMA mapping layer");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

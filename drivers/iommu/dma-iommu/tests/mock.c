@@ -13,7 +13,6 @@
 
 #include <linux/mm.h>
 #include <linux/page-flags.h>
-#include <linux/module.h>
 #include <linux/property.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
@@ -921,7 +920,3 @@ size_t mock_left_behind(struct mock *mock)
 	}
 	return live;
 }
-
-MODULE_DESCRIPTION("Tests of the DMA mapping layer on a mock IOMMU");
-MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
