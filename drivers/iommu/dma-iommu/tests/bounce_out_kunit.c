@@ -123,6 +123,46 @@ static void test_map_failure_stuck(struct kunit *test)
 	iommu_dma_bounce_drop(b->dev, b->slot);
 }
 
+/* What a device may do that has found an address which it was never told */
+static void scribble(struct mock *mock, struct iommu_domain *domain)
+{
+	struct bounce *b = mock->at_sync_data;
+	phys_addr_t slot;
+	int prot;
+
+	for (dma_addr_t iova = 0; iova < mock->last; iova += GRANULE)
+		if (mock_in_slot(b->dev, iova) &&
+		    mock_reach(domain, iova, &slot, &prot))
+			memset(phys_to_virt(slot), 0x11, GRANULE);
+}
+
+/*
+ * Test that a mapping which fails leaves the caller's memory as it was, though the
+ * device has written to the slots meanwhile: they are given back, and not copied (B11).
+ */
+static void test_failure_copies_nothing(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct bounce *b;
+
+	mock->last = SZ_64K - 1;
+	b = make_untrusted(test);
+	mock->at_sync = scribble;
+	mock->at_sync_data = b;
+	for (int i = 0; i < 2; i++) {
+		/* The last step, or what is after all of them */
+		mock->fault.map_nth = i ? 3 : 0;
+		mock->fault.map_error = -ENOMEM;
+		mock->fault.sync_map_nth = !i;
+		mock->fault.sync_map_error = -EIO;
+		KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 2 * GRANULE,
+						DMA_FROM_DEVICE, 0));
+		KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), 0);
+		expect_memory(b);
+	}
+	mock->at_sync = NULL;
+}
+
 /**
  * struct watch - What was seen when an invalidation started
  * @b: who bounces
@@ -680,6 +720,7 @@ static void test_slot_stuck(struct kunit *test)
 static struct kunit_case bounce_out_cases[] = {
 	KUNIT_CASE_PARAM(test_map_failure, coherency_gen_params),
 	KUNIT_CASE(test_map_failure_stuck),
+	KUNIT_CASE(test_failure_copies_nothing),
 	KUNIT_CASE_PARAM(test_order, coherency_gen_params),
 	KUNIT_CASE(test_order_failure),
 	KUNIT_CASE(test_never_lazy),

@@ -9,6 +9,8 @@
 #include <linux/msi.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
+#include <linux/tracepoint.h>
+#include <trace/events/kmem.h>
 
 #include "../../dma-iommu.h"
 #include "../private.h"
@@ -143,9 +145,61 @@ static void test_mask(struct kunit *test)
 	KUNIT_EXPECT_LT(test, sent, SZ_64K);
 }
 
+/**
+ * struct memory - What a task has asked for with kmalloc() and not given back
+ * @task: the task
+ * @held: how many pieces
+ */
+struct memory {
+	struct task_struct *task;
+	int held;
+};
+
+static void note_kmalloc(void *data, unsigned long call_site, const void *ptr,
+			 size_t bytes_req, size_t bytes_alloc, gfp_t gfp,
+			 int node)
+{
+	struct memory *memory = data;
+
+	if (in_task() && current == memory->task && ptr)
+		memory->held++;
+}
+
+static void note_kfree(void *data, unsigned long call_site, const void *ptr)
+{
+	struct memory *memory = data;
+
+	if (in_task() && current == memory->task && ptr)
+		memory->held--;
+}
+
+/* As prepare(), and says how much memory is held afterwards that was not before */
+static int prepare_and_count(struct device *dev, u64 *sent, int *held)
+{
+	struct memory memory = { .task = current };
+	int ret;
+
+	*held = 0;
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		return prepare(dev, DOORBELL, sent);
+	ret = register_trace_kmalloc(note_kmalloc, &memory);
+	if (ret)
+		return ret;
+	ret = register_trace_kfree(note_kfree, &memory);
+	if (!ret) {
+		memory.held = 0;
+		ret = prepare(dev, DOORBELL, sent);
+		*held = memory.held;
+		unregister_trace_kfree(note_kfree, &memory);
+	}
+	unregister_trace_kmalloc(note_kmalloc, &memory);
+	tracepoint_synchronize_unregister();
+	return ret;
+}
+
 /*
- * Test that a doorbell which cannot be mapped says why, leaves nothing behind and
- * can be had later.
+ * Test that a doorbell which cannot be mapped says why, leaves nothing behind, not
+ * even memory, and can be had later.
  */
 static void test_failure(struct kunit *test)
 {
@@ -154,18 +208,48 @@ static void test_failure(struct kunit *test)
 	struct device *dev = mock_device(mock);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	size_t room = mock_room(domain);
+	int held;
 	u64 sent;
 
+	/* The first time, the space of IOVA keeps a chunk */
+	mock->fault.map_nth = 1;
+	mock->fault.map_error = -EINVAL;
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), -EINVAL);
 	for (int i = 0; i < ARRAY_SIZE(errors); i++) {
 		mock->fault.map_nth = 1;
 		mock->fault.map_error = errors[i];
-		KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), errors[i]);
+		KUNIT_EXPECT_EQ(test, prepare_and_count(dev, &sent, &held),
+				errors[i]);
+		KUNIT_EXPECT_EQ(test, held, 0);
 		KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 		KUNIT_EXPECT_EQ(test, mock_room(domain), room);
 	}
 	mock->kept = SZ_4K;
 	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &sent), 0);
 	KUNIT_EXPECT_TRUE(test, mock_lookup(domain, sent, NULL, NULL));
+}
+
+/*
+ * Test that a doorbell stays when a driver has gone: it is the domain's, and was not
+ * left mapped by the driver.
+ */
+static void test_driver_gone(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	u64 sent, again;
+
+	mock->kept = SZ_4K;
+	KUNIT_ASSERT_EQ(test, prepare(dev, DOORBELL, &sent), 0);
+	iommu_dma_release_slots(dev, domain);
+	iommu_dma_driver_unbound(dev, domain);
+	KUNIT_EXPECT_TRUE(test, mock_lookup(domain, sent, NULL, NULL));
+	KUNIT_EXPECT_EQ(test,
+			atomic_long_read(&domain->iova_cookie->space.quarantined),
+			0);
+	KUNIT_EXPECT_EQ(test, prepare(dev, DOORBELL, &again), 0);
+	KUNIT_EXPECT_EQ(test, again, sent);
 }
 
 /*
@@ -585,6 +669,7 @@ static struct kunit_case msi_cases[] = {
 	KUNIT_CASE(test_small_granule),
 	KUNIT_CASE(test_mask),
 	KUNIT_CASE(test_failure),
+	KUNIT_CASE(test_driver_gone),
 	KUNIT_CASE(test_hardware_region),
 	KUNIT_CASE(test_no_cookie),
 	KUNIT_CASE(test_vfio_window),
