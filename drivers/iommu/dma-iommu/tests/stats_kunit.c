@@ -222,6 +222,24 @@ static void test_mappings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), 5);
 }
 
+/* Test that a space of which nothing is free is said to be one. */
+static void test_full(struct kunit *test)
+{
+	struct device *dev = low_device(test);
+	struct dma_iova_state state;
+	const char *line;
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0,
+						   SZ_16M - SZ_4K));
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "free"), 0);
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "largest"), 0);
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "fragmentation"), 0);
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "bytes"), SZ_16M - SZ_4K);
+	line = group_line(test, group_of(dev), "sizes", "low");
+	KUNIT_EXPECT_EQ(test, value_in(line, "more"), 1);
+	dma_iova_free(dev, &state);
+}
+
 /* Test that every entry point that maps counts, and so does the one that unmaps. */
 static void test_entries(struct kunit *test)
 {
@@ -797,6 +815,7 @@ static void test_read_under_load(struct kunit *test)
 
 static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_mappings),
+	KUNIT_CASE(test_full),
 	KUNIT_CASE(test_entries),
 	KUNIT_CASE(test_group),
 	KUNIT_CASE(test_gone),
