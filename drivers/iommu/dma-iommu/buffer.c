@@ -142,8 +142,8 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 
 	ret = iommu_dma_plan_make(&plan, &shape, sgt->sgl, sgt->orig_nents);
 	if (!ret)
-		ret = iommu_dma_commit_plan(domain, request, &plan, NULL, prot,
-					    gfp, iova);
+		ret = iommu_dma_commit_plan(domain, &request, &plan, NULL,
+					    prot, gfp, iova);
 	if (ret)
 		sg_free_table(sgt);
 	return ret;
@@ -357,7 +357,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 		return NULL;
 
 	request.align = roundup_pow_of_two(alloc_size);
-	ret = iommu_dma_commit_range(domain, request, page_to_phys(page),
+	ret = iommu_dma_commit_range(domain, &request, page_to_phys(page),
 				     alloc_size, prot, IOMMU_DMA_META_GFP(gfp),
 				     handle);
 	if (!ret) {

@@ -241,73 +241,6 @@ void iommu_dma_chunk_open(struct iommu_dma_chunk *chunk, unsigned long base)
 		smp_store_release(&chunk->map[word], 0);
 }
 
-/**
- * iommu_dma_chunk_take() - Take granules that follow each other
- * @chunk: the chunk
- * @want: the request, for 512 granules at most
- * @granule: set to the first granule on success
- *
- * Exact: a run that fits is found wherever it is. Takes the steps of
- * iommu_dma_chunk_take_in_word() and one for each border between two words; or, for
- * a request of more than a word, at most one per granule of the chunk. Where other
- * CPUs take from the chunk at the same time, steps are repeated, each time because
- * another CPU has changed the word.
- *
- * Context: Any context.
- * Return: 0, or
- * * -ENOSPC	- there is no such run.
- * * -EAGAIN	- the same, but some granules were held for a while: others may have
- *		  seen the chunk fuller than it is. If it has no users,
- *		  iommu_dma_zone_recheck() has to look at it.
- */
-int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
-			 const struct iommu_dma_want *want, u64 *granule)
-{
-	unsigned int count = want->count, align = want->align;
-	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
-	unsigned long base = READ_ONCE(chunk->base), starts;
-	bool held = false;
-	int first;
-
-	if (want->limit < base)
-		return -ENOSPC;
-	if (want->limit - base < last)
-		last = want->limit - base;
-
-	if (want->align > IOMMU_DMA_CHUNK_GRANULES) {
-		u64 bit = (want->offset - base) & (want->align - 1);
-
-		/* No more than one place here has this alignment */
-		if (bit > last)
-			return -ENOSPC;
-		align = IOMMU_DMA_CHUNK_GRANULES;
-		offset = bit;
-	}
-
-	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
-		starts = iommu_dma_word_starts(align, offset);
-		first = iommu_dma_chunk_take_in_word(chunk, count, starts, last);
-		if (first >= 0)
-			goto taken;
-		first = take_across(chunk, count, align, offset, last, &held);
-	} else {
-		first = take_long(chunk, count, align, offset, last, &held);
-	}
-	if (first < 0)
-		return held ? -EAGAIN : -ENOSPC;
-	if (count > 1)
-		set_range(chunk->joined, first + 1, first + count - 1);
-
-taken:
-	/* It went away and came back as another one: where is not known */
-	if (READ_ONCE(chunk->base) != base) {
-		iommu_dma_chunk_give(chunk, first, count);
-		return -EAGAIN;
-	}
-	*granule = base + first;
-	return 0;
-}
-
 /* Set all bits of @word if all are clear */
 static bool take_word(unsigned long *word)
 {
@@ -349,6 +282,91 @@ overtaken:
 		/* Pairs with set_bits(), as in clear_range() */
 		smp_store_release(&chunk->map[word], 0);
 	return false;
+}
+
+/* A run, joined; or -1, and @held is set if some had to be held for a while */
+static int take_run(struct iommu_dma_chunk *chunk, unsigned int count,
+		    unsigned int align, unsigned int offset, unsigned int last,
+		    bool *held)
+{
+	unsigned long starts;
+	int first;
+
+	if (count == IOMMU_DMA_CHUNK_GRANULES) {
+		if (offset || last < count - 1 || !iommu_dma_chunk_empty(chunk))
+			return -1;
+		*held = true;
+		return iommu_dma_chunk_take_all(chunk) ? 0 : -1;
+	}
+
+	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
+		starts = iommu_dma_word_starts(align, offset);
+		first = iommu_dma_chunk_take_in_word(chunk, count, starts, last);
+		if (first >= 0)
+			return first;
+		first = take_across(chunk, count, align, offset, last, held);
+	} else {
+		first = take_long(chunk, count, align, offset, last, held);
+	}
+	if (first >= 0 && count > 1)
+		set_range(chunk->joined, first + 1, first + count - 1);
+	return first;
+}
+
+/**
+ * iommu_dma_chunk_take() - Take granules that follow each other
+ * @chunk: the chunk
+ * @want: the request, for 512 granules at most
+ * @granule: set to the first granule on success
+ *
+ * Exact: a run that fits is found wherever it is. Takes the steps of
+ * iommu_dma_chunk_take_in_word() and one for each border between two words; or, for
+ * a request of more than a word, at most one per granule of the chunk. Where other
+ * CPUs take from the chunk at the same time, steps are repeated, each time because
+ * another CPU has changed the word.
+ *
+ * Context: Any context.
+ * Return: 0, or
+ * * -ENOSPC	- there is no such run.
+ * * -EAGAIN	- the same, but some granules were held for a while: others may have
+ *		  seen the chunk fuller than it is. If it has no users,
+ *		  iommu_dma_zone_recheck() has to look at it.
+ */
+int iommu_dma_chunk_take(struct iommu_dma_chunk *chunk,
+			 const struct iommu_dma_want *want, u64 *granule)
+{
+	unsigned int count = want->count, align = want->align;
+	unsigned int offset = want->offset, last = READ_ONCE(chunk->to);
+	unsigned long base = READ_ONCE(chunk->base);
+	bool held = false;
+	int first;
+
+	if (want->limit < base)
+		return -ENOSPC;
+	if (want->limit - base < last)
+		last = want->limit - base;
+
+	if (want->align > IOMMU_DMA_CHUNK_GRANULES) {
+		u64 bit = (want->offset - base) & (want->align - 1);
+
+		/* No more than one place here has this alignment */
+		if (bit > last)
+			return -ENOSPC;
+		align = IOMMU_DMA_CHUNK_GRANULES;
+		offset = bit;
+	}
+
+	first = take_run(chunk, count, align, offset, last, &held);
+	if (first < 0)
+		return held ? -EAGAIN : -ENOSPC;
+
+	/* It went away and came back as another one: where is not known */
+	if (READ_ONCE(chunk->base) != base) {
+		iommu_dma_chunk_give(chunk, first, count);
+		return -EAGAIN;
+	}
+	*granule = base + first;
+	return 0;
 }
 
 /**

@@ -14,6 +14,7 @@
 #include <linux/compiler.h>
 #include <linux/errno.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/unroll.h>
 
 #include "region.h"
@@ -27,12 +28,16 @@
 
 /* What zone.c knows of a chunk that no CPU allocates from */
 enum iommu_dma_chunk_state {
-	/* Nothing, or that it is full: who gives back has to tell */
+	/* Nothing: somebody is at it, and has the lock of the zone */
 	IOMMU_DMA_CHUNK_LONE,
+	/* It is full: who gives back has to tell */
+	IOMMU_DMA_CHUNK_FULL,
 	/* It has some room, and is marked so: found when space is scarce */
 	IOMMU_DMA_CHUNK_ROOM,
 	/* It has enough room to be worth a CPU's while, and is listed so */
 	IOMMU_DMA_CHUNK_READY,
+	/* It was empty, and is kept for who needs a chunk next */
+	IOMMU_DMA_CHUNK_EMPTY,
 	/* It has gone away: only its memory is left */
 	IOMMU_DMA_CHUNK_GONE,
 };
@@ -47,15 +52,19 @@ enum iommu_dma_chunk_state {
  * @plain: @base, if nothing is claimed; else a number that is far from all granules
  * @from: first bit that is the chunk's own; those below are set for good
  * @to: last bit that is the chunk's own; those above are set for good
- * @users: how many slots of CPUs the chunk is in
+ * @users: 1 if a CPU has it in its ring, else 0
  * @state: enum iommu_dma_chunk_state, while there are no @users
  * @class: which requests the chunk is for
+ * @next: the next one in a CPU's ring; NULL if it never was in one
+ * @ring: which ring that is
+ * @late: it is in iommu_dma_zone::late
  * @region: the chunk's place in its zone
- * @list: in iommu_dma_zone::ready or in iommu_dma_zone::unused
+ * @list: in iommu_dma_zone::ready, ::empty or ::unused
+ * @late_node: in iommu_dma_zone::late
  *
- * The maps are written by any CPU, without a lock, with atomic operations. All else
- * is written under the lock of the zone, and @plain without it as well; @base to
- * @state are read without it.
+ * The maps are written by any CPU, without a lock, with atomic operations, and so is
+ * @late. All else is written under the lock of the zone, and @plain without it as
+ * well; @base to @next are read without it.
  */
 struct iommu_dma_chunk {
 	unsigned long map[IOMMU_DMA_CHUNK_WORDS];
@@ -68,8 +77,12 @@ struct iommu_dma_chunk {
 	unsigned int users;
 	u8 state;
 	u8 class;
+	unsigned int late;
+	struct iommu_dma_chunk *next;
+	const void *ring;
 	struct iommu_dma_region *region;
 	struct list_head list;
+	struct llist_node late_node;
 } ____cacheline_aligned;
 
 /*

@@ -156,7 +156,7 @@ static int finish_range(struct iommu_domain *domain, dma_addr_t start,
  * * other	- the IOMMU driver refused, most often -ENOMEM.
  */
 int iommu_dma_commit_range(struct iommu_domain *domain,
-			   struct iommu_dma_request request, phys_addr_t phys,
+			   struct iommu_dma_request *request, phys_addr_t phys,
 			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova)
 {
 	struct iommu_dma_space *space = &domain->iova_cookie->space;
@@ -165,22 +165,22 @@ int iommu_dma_commit_range(struct iommu_domain *domain,
 	dma_addr_t start;
 	int ret;
 
-	if (!iommu_dma_granules(space, phys, size, &request.size))
+	if (!iommu_dma_granules(space, phys, size, &request->size))
 		return -EINVAL;
 
-	ret = find_room(domain, &request, phys - offset, &start);
+	ret = find_room(domain, request, phys - offset, &start);
 	if (ret)
 		return ret;
 
 	vec.paddr = phys - offset;
-	vec.len = request.size;
+	vec.len = request->size;
 	ret = iommu_map_vec_nosync(domain, start, &vec, 1, prot, gfp);
 	if (ret)
-		return give_up(domain, start, request.size, ret);
-	iommu_dma_debug_mapped(domain, start, phys - offset, request.size,
+		return give_up(domain, start, request->size, ret);
+	iommu_dma_debug_mapped(domain, start, phys - offset, request->size,
 			       prot);
 
-	ret = finish_range(domain, start, request.size);
+	ret = finish_range(domain, start, request->size);
 	if (ret)
 		return ret;
 	*iova = start + offset;
@@ -314,7 +314,7 @@ err_undo:
  * Return: as of iommu_dma_commit_range() and of iommu_dma_commit_buffer().
  */
 int iommu_dma_commit_bounced(struct iommu_domain *domain,
-			     struct iommu_dma_request request,
+			     struct iommu_dma_request *request,
 			     const struct iommu_dma_transfer *transfer,
 			     phys_addr_t phys, size_t size, int prot, gfp_t gfp,
 			     dma_addr_t *iova)
@@ -324,23 +324,23 @@ int iommu_dma_commit_bounced(struct iommu_domain *domain,
 	dma_addr_t start;
 	int ret;
 
-	if (!iommu_dma_granules(space, phys, size, &request.size))
+	if (!iommu_dma_granules(space, phys, size, &request->size))
 		return -EINVAL;
 
-	ret = iommu_dma_commit_room(domain, &request, phys - offset, &start);
+	ret = iommu_dma_commit_room(domain, request, phys - offset, &start);
 	if (ret)
 		return ret;
 
 	ret = iommu_dma_commit_buffer(domain, transfer, start + offset, phys,
 				      size, prot, gfp);
 	if (ret)
-		return give_up(domain, start, request.size, ret);
+		return give_up(domain, start, request->size, ret);
 
-	ret = iommu_sync_map(domain, start, request.size);
+	ret = iommu_sync_map(domain, start, request->size);
 	if (ret) {
 		if (!undo_buffer(domain, transfer, start + offset, size))
 			ret = -ENOTRECOVERABLE;
-		return give_up(domain, start, request.size, ret);
+		return give_up(domain, start, request->size, ret);
 	}
 
 	*iova = start + offset;
@@ -483,7 +483,7 @@ err_roll_back:
 /**
  * iommu_dma_commit_plan() - Map a scatterlist as planned
  * @domain: the domain, which has a DMA cookie
- * @request: limits of the IOVA; its size and alignment come from the plan
+ * @request: limits of the IOVA; its size and alignment are filled in from the plan
  * @plan: the plan; its list is not written to
  * @transfer: who moves data, and how, if an entry may have to bounce; NULL to map
  *	      all in place
@@ -502,7 +502,7 @@ err_roll_back:
  *		  often -ENOMEM.
  */
 int iommu_dma_commit_plan(struct iommu_domain *domain,
-			  struct iommu_dma_request request,
+			  struct iommu_dma_request *request,
 			  const struct iommu_dma_plan *plan,
 			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova)
@@ -515,10 +515,10 @@ int iommu_dma_commit_plan(struct iommu_domain *domain,
 		return 0;
 	}
 
-	request.size = plan->size;
-	request.align = plan->align;
-	request.offset = plan->offset;
-	ret = find_iova(domain, &request, &start);
+	request->size = plan->size;
+	request->align = plan->align;
+	request->offset = plan->offset;
+	ret = find_iova(domain, request, &start);
 	if (ret)
 		return ret;
 

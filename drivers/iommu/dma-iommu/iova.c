@@ -355,11 +355,12 @@ bool iommu_dma_space_settle(struct iommu_dma_space *space,
 			    struct iommu_dma_chunk *chunk, dma_addr_t iova,
 			    size_t size)
 {
-	u64 granule = iova >> space->shift;
+	unsigned int bit = (iova >> space->shift) % IOMMU_DMA_CHUNK_GRANULES;
+	unsigned int count = size >> space->shift;
 
-	return iommu_dma_zone_given(zone_of(space, granule), chunk,
-				    granule % IOMMU_DMA_CHUNK_GRANULES,
-				    size >> space->shift);
+	return !iommu_dma_zone_unsettled(chunk, bit, count) ||
+	       iommu_dma_zone_given(zone_of(space, iova >> space->shift), chunk,
+				    bit, count);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_settle);
 

@@ -220,7 +220,7 @@ static int map_doorbell(struct iommu_domain *domain, struct device *dev,
 		struct iommu_dma_request request =
 			iommu_dma_device_request(dev, dma_get_mask(dev));
 
-		ret = iommu_dma_commit_range(domain, request, doorbell->phys,
+		ret = iommu_dma_commit_range(domain, &request, doorbell->phys,
 					     doorbell->size, prot, GFP_KERNEL,
 					     &doorbell->iova);
 		if (ret)

@@ -238,19 +238,19 @@ int iommu_dma_commit_room(struct iommu_domain *domain,
 			  struct iommu_dma_request *request, phys_addr_t phys,
 			  dma_addr_t *iova);
 int iommu_dma_commit_range(struct iommu_domain *domain,
-			   struct iommu_dma_request request, phys_addr_t phys,
+			   struct iommu_dma_request *request, phys_addr_t phys,
 			   size_t size, int prot, gfp_t gfp, dma_addr_t *iova);
 int iommu_dma_commit_buffer(struct iommu_domain *domain,
 			    const struct iommu_dma_transfer *transfer,
 			    dma_addr_t iova, phys_addr_t phys, size_t size,
 			    int prot, gfp_t gfp);
 int iommu_dma_commit_bounced(struct iommu_domain *domain,
-			     struct iommu_dma_request request,
+			     struct iommu_dma_request *request,
 			     const struct iommu_dma_transfer *transfer,
 			     phys_addr_t phys, size_t size, int prot, gfp_t gfp,
 			     dma_addr_t *iova);
 int iommu_dma_commit_plan(struct iommu_domain *domain,
-			  struct iommu_dma_request request,
+			  struct iommu_dma_request *request,
 			  const struct iommu_dma_plan *plan,
 			  const struct iommu_dma_transfer *transfer, int prot,
 			  gfp_t gfp, dma_addr_t *iova);

@@ -6,7 +6,7 @@
  * of room nor a region that is found at once:
  *
  *   1. any chunk that has room, whoever allocates from it; it is shared from then on
- *   2. the regions of empty chunks, taken away from the CPUs that have them
+ *   2. the regions of empty chunks, those that are kept and those that CPUs have
  *   3. all regions, one by one
  *   4. the free ends of chunks, which become regions where that helps, and 3 again
  *
@@ -57,20 +57,40 @@ static bool take_from_any(struct iommu_dma_zone *zone,
 	/* It cannot go away: it is not empty */
 	xa_lock_irqsave(&zone->chunks, flags);
 	iommu_dma_zone_use(zone, iommu_dma_class_of(want->count), chunk);
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 	return true;
+}
+
+/* See to all that was given back by who did not get the lock */
+static void see_to_late(struct iommu_dma_zone *zone)
+{
+	unsigned long flags;
+
+	while (!llist_empty(&zone->late)) {
+		xa_lock_irqsave(&zone->chunks, flags);
+		iommu_dma_zone_unlock(zone, flags);
+	}
 }
 
 static void give_back_empty(struct iommu_dma_zone *zone)
 {
 	unsigned long flags;
 	unsigned int cpu;
+	bool more;
 
 	for_each_possible_cpu(cpu) {
-		xa_lock_irqsave(&zone->chunks, flags);
-		iommu_dma_zone_clear_slots(zone, cpu);
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		do {
+			xa_lock_irqsave(&zone->chunks, flags);
+			more = iommu_dma_zone_clear_slots(zone, cpu,
+							  SCARCE_STEPS);
+			iommu_dma_zone_unlock(zone, flags);
+		} while (more);
 	}
+	do {
+		xa_lock_irqsave(&zone->chunks, flags);
+		more = iommu_dma_zone_give_up_empty(zone, SCARCE_STEPS);
+		iommu_dma_zone_unlock(zone, flags);
+	} while (more);
 }
 
 /* Let go of what is free at the ends of @chunk */
@@ -111,7 +131,7 @@ static int trim_at(struct iommu_dma_zone *zone, u64 granule)
 		chunk = xa_load(&zone->chunks, iommu_dma_index_of(granule));
 		if (chunk)
 			trim(zone, chunk, &spares);
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		iommu_dma_zone_unlock(zone, flags);
 	}
 	iommu_dma_spares_free(&spares);
 	return ret;
@@ -128,6 +148,12 @@ static void free_ends(const struct iommu_dma_chunk *chunk, u64 *below,
 		     last = READ_ONCE(chunk->to);
 	unsigned int from, to;
 
+	/* Most have none, above all those that CPUs go round between */
+	if (test_bit(first, chunk->map) && test_bit(last, chunk->map)) {
+		*below = 0;
+		*above = 0;
+		return;
+	}
 	if (iommu_dma_chunk_ends(chunk, &from, &to)) {
 		*below = from - min(from, first);
 		*above = last - min(to, last);
@@ -252,7 +278,7 @@ static int trim_beside_regions(struct iommu_dma_zone *zone,
 				break;
 			any.limit = first - 1;
 		}
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		iommu_dma_zone_unlock(zone, flags);
 		if (room)
 			ret = trim_at(zone, first - 1);
 		if (room && !ret)
@@ -283,7 +309,7 @@ static int search_regions(struct iommu_dma_zone *zone,
 			iommu_dma_regions_take(&zone->regions, &place,
 					       want->count,
 					       IOMMU_DMA_REGION_USED, &spares);
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		iommu_dma_zone_unlock(zone, flags);
 	} while (!over);
 
 	*granule = place.first;
@@ -321,6 +347,7 @@ int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 	if (want->limit < zone->regions.first)
 		return -ENOSPC;
 	iommu_dma_zone_searched(&zone->counts);
+	see_to_late(zone);
 	/* One that is all free is nobody's, or goes back right below */
 	if (want->count < IOMMU_DMA_CHUNK_GRANULES &&
 	    take_from_any(zone, want, granule))

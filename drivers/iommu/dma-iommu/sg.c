@@ -201,7 +201,7 @@ static u64 layout_end(const struct iommu_dma_shape *shape,
 /**
  * iommu_dma_plan_make() - Work out how a scatterlist is laid out
  * @plan: filled in on success
- * @shape: what the device and its domain ask
+ * @shape: what the device and its domain ask, for as long as there is @plan
  * @sgl: the list, only read
  * @nents: its entries
  *
@@ -235,7 +235,7 @@ int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 	if (!bytes)
 		return -EINVAL;
 
-	plan->shape = *shape;
+	plan->shape = shape;
 	plan->sgl = sgl;
 	plan->nents = nents;
 	plan->size = end - offset;
@@ -282,7 +282,7 @@ static __always_inline void plain_next_run(struct iommu_dma_walk *walk,
 					   struct iommu_dma_run *run,
 					   bool whole)
 {
-	size_t mask = plan->shape.granule - 1;
+	size_t mask = plan->shape->granule - 1;
 	struct phys_vec *vec = run->vec, *end = vec + IOMMU_DMA_PIECES_OF_RUN;
 	struct scatterlist *sg = walk->sg;
 	/* Where no piece begins */
@@ -323,7 +323,7 @@ static void next_run(struct iommu_dma_walk *walk,
 		     const struct iommu_dma_plan *plan,
 		     struct iommu_dma_run *run)
 {
-	const struct iommu_dma_shape *shape = &plan->shape;
+	const struct iommu_dma_shape *shape = plan->shape;
 	enum iommu_dma_sg_kind kind;
 	phys_addr_t next_phys = 0;
 
@@ -396,7 +396,7 @@ bool iommu_dma_walk_next_entry(struct iommu_dma_walk *walk,
 			       const struct iommu_dma_plan *plan,
 			       struct iommu_dma_entry *entry)
 {
-	const struct iommu_dma_shape *shape = &plan->shape;
+	const struct iommu_dma_shape *shape = plan->shape;
 	enum iommu_dma_sg_kind kind;
 	struct spot spot;
 
@@ -463,8 +463,8 @@ static int write_one(const struct iommu_dma_plan *plan, dma_addr_t iova)
 
 static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 {
-	unsigned int len = 0, max_seg = plan->shape.max_seg;
-	size_t mask = plan->shape.granule - 1;
+	unsigned int len = 0, max_seg = plan->shape->max_seg;
+	size_t mask = plan->shape->granule - 1;
 	struct scatterlist *sg, *seg = NULL;
 	dma_addr_t seg_end = 0;
 	int i, segs = 0;
@@ -497,7 +497,7 @@ static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 
 static int write_list(const struct iommu_dma_plan *plan, dma_addr_t iova)
 {
-	const struct iommu_dma_shape *shape = &plan->shape;
+	const struct iommu_dma_shape *shape = plan->shape;
 	struct scatterlist *sg, *seg = NULL;
 	u64 end = plan->offset;
 	int i, segs = 0;

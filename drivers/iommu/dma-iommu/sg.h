@@ -51,7 +51,7 @@ struct iommu_dma_shape {
 
 /**
  * struct iommu_dma_plan - Layout of one scatterlist in one range of IOVA
- * @shape: what the layout respects
+ * @shape: what the layout respects: the caller's
  * @sgl: the list, never written to before iommu_dma_plan_write()
  * @nents: entries of @sgl
  * @size: bytes of IOVA that the layout takes, a multiple of the granule; 0 if no
@@ -64,7 +64,7 @@ struct iommu_dma_shape {
  * @whole: the same, and they are whole granules
  */
 struct iommu_dma_plan {
-	struct iommu_dma_shape shape;
+	const struct iommu_dma_shape *shape;
 	struct scatterlist *sgl;
 	int nents;
 	size_t size;

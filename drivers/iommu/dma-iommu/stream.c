@@ -29,7 +29,7 @@ typedef void (*cache_sync_fn)(phys_addr_t phys, size_t size,
 
 /* Map a buffer that may have to bounce, or whose caches have to be seen to */
 static int map_with_care(struct iommu_domain *domain,
-			 const struct iommu_dma_request *request,
+			 struct iommu_dma_request *request,
 			 const struct iommu_dma_transfer *transfer,
 			 phys_addr_t phys, size_t size, int prot,
 			 dma_addr_t *iova)
@@ -57,10 +57,10 @@ static int map_with_care(struct iommu_domain *domain,
 	}
 
 	if (bounce)
-		return iommu_dma_commit_bounced(domain, *request, transfer,
+		return iommu_dma_commit_bounced(domain, request, transfer,
 						phys, size, prot, GFP_ATOMIC,
 						iova);
-	return iommu_dma_commit_range(domain, *request, phys, size, prot,
+	return iommu_dma_commit_range(domain, request, phys, size, prot,
 				      GFP_ATOMIC, iova);
 }
 
@@ -128,8 +128,8 @@ dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	if (unlikely(boundary < U32_MAX))
 		keep_in_segment(space, &request, phys, size, boundary);
 	if (likely(iommu_dma_dev_plain(dev))) {
-		ret = iommu_dma_commit_range(domain, request, phys, size, prot,
-					     GFP_ATOMIC, &iova);
+		ret = iommu_dma_commit_range(domain, &request, phys, size,
+					     prot, GFP_ATOMIC, &iova);
 		if (unlikely(ret))
 			return refuse(ret, dev, size, attrs);
 	} else {
@@ -528,7 +528,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (iommu_dma_need_cache_sync(dev, attrs))
 		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_device);
 
-	ret = iommu_dma_commit_plan(domain, request, &plan,
+	ret = iommu_dma_commit_plan(domain, &request, &plan,
 				    traits.bounce ? &transfer : NULL, prot,
 				    GFP_ATOMIC, &iova);
 	if (ret)

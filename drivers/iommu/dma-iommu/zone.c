@@ -4,8 +4,8 @@
  *
  * Owns the way of a request down to what is free:
  *
- *   1. the chunk of this CPU: no lock, no search
- *   2. a chunk that nobody allocates from and that has plenty of room
+ *   1. the chunk of this CPU, or the next one in its ring: no lock, no search
+ *   2. a chunk that nobody allocates from and that has plenty of room, or is empty
  *   3. a new chunk, from the regions
  *   4. a region of its own, for what is larger than a chunk or fits nowhere else
  *
@@ -88,8 +88,30 @@ static bool take_from_ready(struct iommu_dma_zone *zone, unsigned int class,
 			return true;
 		}
 		list_rotate_left(ready);
-		if (ret == -EAGAIN)
+		/* It may have looked fuller than it is, or got full meanwhile */
+		if (ret == -EAGAIN ||
+		    iommu_dma_chunk_room(chunk) < IOMMU_DMA_READY_ROOM)
 			iommu_dma_zone_settle(zone, chunk);
+	}
+	return false;
+}
+
+/* From an empty chunk, of whichever class it was */
+static bool take_from_empty(struct iommu_dma_zone *zone, unsigned int class,
+			    const struct iommu_dma_want *want, u64 *granule)
+{
+	struct list_head *empty = &zone->empty;
+
+	for (unsigned int i = 0; i < READY_TRIES && !list_empty(empty); i++) {
+		struct iommu_dma_chunk *chunk =
+			list_first_entry(empty, struct iommu_dma_chunk, list);
+
+		if (!iommu_dma_chunk_take(chunk, want, granule)) {
+			iommu_dma_zone_use(zone, class, chunk);
+			return true;
+		}
+		/* It is above the limit, or who knew it before has taken from it */
+		iommu_dma_zone_settle(zone, chunk);
 	}
 	return false;
 }
@@ -118,7 +140,6 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	chunk->region = iommu_dma_regions_take(&zone->regions, &place,
 					       IOMMU_DMA_CHUNK_GRANULES,
 					       IOMMU_DMA_REGION_CHUNK, spares);
-	chunk->class = iommu_dma_class_of(want->count);
 	iommu_dma_chunk_open(chunk, place.first);
 	iommu_dma_zone_refilled(&zone->counts);
 	trace_dma_iommu_refill(zone->group, place.first,
@@ -126,7 +147,7 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	/* Others may have been quicker, if it was another chunk before */
 	if (iommu_dma_chunk_take(chunk, want, granule))
 		ret = -EAGAIN;
-	iommu_dma_zone_use(zone, chunk->class, chunk);
+	iommu_dma_zone_use(zone, iommu_dma_class_of(want->count), chunk);
 	return ret;
 }
 
@@ -198,7 +219,7 @@ again:
 		list_add(&chunk->list, &zone->unused);
 	if (ret == -ENOSPC)
 		ret = take_region(zone, want, &spares, granule);
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 out:
 	kfree(fresh);
 	iommu_dma_spares_free(&spares);
@@ -216,11 +237,14 @@ out:
  */
 int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 {
+	u64 chunks;
 	int ret;
 
 	xa_init_flags(&zone->chunks, XA_FLAGS_LOCK_IRQ);
 	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++)
 		INIT_LIST_HEAD(&zone->ready[class]);
+	INIT_LIST_HEAD(&zone->empty);
+	init_llist_head(&zone->late);
 	INIT_LIST_HEAD(&zone->unused);
 
 	if (last < first) {
@@ -228,6 +252,11 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 		return 0;
 	}
 
+	chunks = (last - first) / IOMMU_DMA_CHUNK_GRANULES;
+	zone->max_empty =
+		min(chunks / IOMMU_DMA_KEPT_SHARE, (u64)IOMMU_DMA_KEPT_MOST);
+	zone->max_ring = clamp(chunks / IOMMU_DMA_RING_SHARE, 1ULL,
+			       (u64)IOMMU_DMA_CHUNK_GRANULES);
 	ret = iommu_dma_regions_init(&zone->regions, first, last);
 	if (ret)
 		return ret;
@@ -268,7 +297,7 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
  * @want: the request
  * @granule: set to the first granule on success
  *
- * Takes a chunk's steps if the chunk of this CPU has room, else (READY_TRIES + 1)
+ * Takes a chunk's steps if the chunk of this CPU has room, else (2 * READY_TRIES + 2)
  * times as many and 80 log n, with interrupts off. Once per 128 granules at most a
  * CPU has to look for another chunk.
  *
@@ -289,14 +318,16 @@ int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 		return -ENOSPC;
 	if (!fits_chunk(want))
 		return take_from_regions(zone, want, granule);
-	if (take_from_slot(zone, class, want, granule))
+	if (take_from_slot(zone, class, want, granule) ||
+	    iommu_dma_zone_go_on(zone, class, want, granule))
 		return 0;
 
-	if (!list_empty(&zone->ready[class])) {
+	if (!list_empty(&zone->ready[class]) || !list_empty(&zone->empty)) {
 		xa_lock_irqsave(&zone->chunks, flags);
-		found = take_from_ready(zone, class, want, granule);
+		found = take_from_ready(zone, class, want, granule) ||
+			take_from_empty(zone, class, want, granule);
 		iommu_dma_zone_adopt(zone);
-		xa_unlock_irqrestore(&zone->chunks, flags);
+		iommu_dma_zone_unlock(zone, flags);
 		if (found)
 			return 0;
 	}
@@ -346,7 +377,7 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
 	region = find_region(zone, first, count);
 	if (region)
 		iommu_dma_regions_give(&zone->regions, region);
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 	return region;
 }
 
@@ -358,8 +389,8 @@ static bool free_region(struct iommu_dma_zone *zone, u64 first, u64 count)
  *
  * Takes the steps of iommu_dma_chunk_give(), and of xa_load() if it is not a chunk
  * of this CPU. Once when a chunk without users gets room, once when it has plenty,
- * and when it is empty, 8 log n are taken with interrupts off; and so they are for a
- * region of its own. Needs no memory.
+ * and when it is empty, 8 log n are taken with interrupts off, if nobody else has the
+ * lock; and so they are for a region of its own. Needs no memory.
  *
  * Context: Any context. May take the lock of the zone.
  * Return: true; false, and nothing is changed, if these are not granules that were
@@ -411,7 +442,7 @@ bool iommu_dma_zone_quarantine(struct iommu_dma_zone *zone, u64 first,
 		count - 1 <= region->last - first;
 	if (taken && region->last - region->first == count - 1)
 		region->kind = IOMMU_DMA_REGION_QUARANTINED;
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 	return taken;
 }
 
@@ -443,7 +474,7 @@ bool iommu_dma_zone_quarantined(struct iommu_dma_zone *zone, u64 first,
 		       iommu_dma_chunk_quarantined(chunk, first - chunk->base,
 						   count));
 	}
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 	return ret;
 }
 
@@ -503,7 +534,7 @@ bool iommu_dma_zone_next_used(struct iommu_dma_zone *zone, u64 from, u64 *first,
 				     rb_entry(node, struct iommu_dma_region,
 					      node),
 				     from, first, count);
-	xa_unlock_irqrestore(&zone->chunks, flags);
+	iommu_dma_zone_unlock(zone, flags);
 	return found;
 }
 
@@ -514,6 +545,7 @@ static int reserve_in_chunk(struct iommu_dma_zone *zone,
 {
 	unsigned long claimed[IOMMU_DMA_CHUNK_WORDS];
 	unsigned int word, begin, end;
+	int ret = 0;
 
 	for (word = 0; word < IOMMU_DMA_CHUNK_WORDS; word++) {
 		claimed[word] = READ_ONCE(chunk->claimed[word]);
@@ -526,14 +558,15 @@ static int reserve_in_chunk(struct iommu_dma_zone *zone,
 		if (begin > last)
 			break;
 		end = find_next_bit(claimed, last + 1, begin);
-		if (iommu_dma_chunk_claim(chunk, begin, end - 1))
-			continue;
-		/* It may have looked fuller than it is for a while */
-		if (!chunk->users)
-			iommu_dma_zone_settle(zone, chunk);
-		return -EBUSY;
+		if (!iommu_dma_chunk_claim(chunk, begin, end - 1)) {
+			ret = -EBUSY;
+			break;
+		}
 	}
-	return 0;
+	/* It is empty no more, or may have looked fuller than it is for a while */
+	if (!chunk->users)
+		iommu_dma_zone_settle(zone, chunk);
+	return ret;
 }
 
 /* Reserve from @first on, as far as the region there goes; says where it ends */
@@ -596,7 +629,7 @@ int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 			end = last;
 			xa_lock_irqsave(&zone->chunks, flags);
 			ret = reserve_part(zone, first, &end, &spares);
-			xa_unlock_irqrestore(&zone->chunks, flags);
+			iommu_dma_zone_unlock(zone, flags);
 			if (ret != -EBUSY)
 				break;
 			cpu_relax();

@@ -8,9 +8,11 @@
 #ifndef __DMA_IOMMU_ZONE_H
 #define __DMA_IOMMU_ZONE_H
 
+#include <kunit/visibility.h>
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/xarray.h>
 
@@ -29,14 +31,30 @@
 /* From so much room on, a chunk that nobody allocates from is worth taking up */
 #define IOMMU_DMA_READY_ROOM (IOMMU_DMA_CHUNK_GRANULES / 4)
 
+/* How many empty chunks are kept: a part of the zone, and no more than that */
+#define IOMMU_DMA_KEPT_SHARE 8
+#define IOMMU_DMA_KEPT_MOST 256
+
+/*
+ * How many chunks a CPU has at most for requests of a class: what 256 of the largest of
+ * these take, as many as a queue of lazy mode holds, and a few more. Also, a part of the
+ * zone at most.
+ */
+#define IOMMU_DMA_RING_MOST(class) ((4U << 3 * (class)) + 8)
+#define IOMMU_DMA_RING_SHARE 4
+
 /**
  * struct iommu_dma_slots - The chunks that a CPU allocates from
- * @chunk: one per class of requests, or NULL
- *
- * Written under the lock of the zone, by any CPU. Read without it.
+ * @chunk: the one that is looked at first, one per class of requests, or NULL: a hint,
+ *	   written without a lock
+ * @newest: of the CPU's ring, one per class, or NULL. This and the ring are written under
+ *	    the lock of the zone, by any CPU
+ * @nr: chunks in each ring
  */
 struct iommu_dma_slots {
 	struct iommu_dma_chunk *chunk[IOMMU_DMA_CLASSES];
+	struct iommu_dma_chunk *newest[IOMMU_DMA_CLASSES];
+	u16 nr[IOMMU_DMA_CLASSES];
 };
 
 #ifdef CONFIG_IOMMU_DEBUGFS
@@ -84,9 +102,16 @@ static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
  *	    room. Its lock is the lock of the zone: it protects all that is here
  * @regions: what is free and what is taken, chunks as a whole
  * @ready: chunks without users that are worth a CPU's while, by class
+ * @empty: chunks without users that are kept although nothing of them is taken, so
+ *	   that who maps and unmaps much at a time need not make them anew each time
+ * @nr_empty: how many these are
+ * @max_empty: how many there may be
+ * @max_ring: how many chunks a CPU may have for requests of a class, at most
+ * @late: chunks that were given to by who did not get the lock. They are seen to by who
+ *	  has it, see iommu_dma_zone_unlock()
  * @unused: chunks that have gone away, for the next ones. They are freed with the
  *	    zone, see chunk.c
- * @slots: the chunks that CPUs allocate from
+ * @slots: the chunks that CPUs allocate from, and their rings
  * @next_cpu: the CPU that is looked at next, if it is dead
  * @group: IOMMU group that the space is for, or -1: for who traces
  * @counts: what has happened
@@ -98,6 +123,11 @@ struct iommu_dma_zone {
 	struct xarray chunks;
 	struct iommu_dma_regions regions;
 	struct list_head ready[IOMMU_DMA_CLASSES];
+	struct list_head empty;
+	unsigned int nr_empty;
+	unsigned int max_empty;
+	unsigned int max_ring;
+	struct llist_head late;
 	struct list_head unused;
 	struct iommu_dma_slots __percpu *slots;
 	unsigned int next_cpu;
@@ -123,19 +153,26 @@ static inline struct iommu_dma_chunk *
 iommu_dma_slots_chunk(const struct iommu_dma_slots __percpu *slots,
 		      unsigned int class)
 {
-	/* Pairs with smp_store_release() in set_slot() */
+	/* Pairs with smp_store_release() in iommu_dma_zone_use() and _go_on() */
 	return READ_ONCE(raw_cpu_ptr(slots)->chunk[class]);
 }
 
 /* owner.c */
+void iommu_dma_zone_unlock(struct iommu_dma_zone *zone, unsigned long flags)
+	__releases(&zone->chunks.xa_lock);
+bool iommu_dma_zone_give_up_empty(struct iommu_dma_zone *zone,
+				  unsigned int most);
 void iommu_dma_zone_settle(struct iommu_dma_zone *zone,
 			   struct iommu_dma_chunk *chunk);
 bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
 			      unsigned int first, unsigned int count);
-void iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu);
+bool iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu,
+				unsigned int most);
 void iommu_dma_zone_adopt(struct iommu_dma_zone *zone);
 void iommu_dma_zone_use(struct iommu_dma_zone *zone, unsigned int class,
 			struct iommu_dma_chunk *chunk);
+bool iommu_dma_zone_go_on(struct iommu_dma_zone *zone, unsigned int class,
+			  const struct iommu_dma_want *want, u64 *granule);
 bool iommu_dma_zone_given(struct iommu_dma_zone *zone,
 			  struct iommu_dma_chunk *chunk, unsigned int first,
 			  unsigned int count);

@@ -34,14 +34,16 @@ void shim_die(const char *format, ...)
 /*
  * What the xarray does without atomics although others look on, and means to: who
  * searches for marks without the lock may miss one that is being set, and an array
- * that becomes empty loses its head by a plain write of NULL.
+ * that becomes empty loses its head by a plain write of NULL. What llist_del_first()
+ * reads after somebody was quicker is ordered by the address alone.
  */
 const char *__tsan_default_suppressions(void)
 {
 	return "race:xas_find_chunk\n"
 	       "race:xa_mark_set\n"
 	       "race:xa_mark_clear\n"
-	       "race:xas_delete_node\n";
+	       "race:xas_delete_node\n"
+	       "race:llist_del_first\n";
 }
 
 /* Memory */

@@ -445,26 +445,35 @@ static void linger(struct worker *worker, unsigned int most)
 
 static void leave(struct worker *worker, unsigned long rounds)
 {
+	struct iommu_dma_zone *zone = &space.low;
 	struct iommu_dma_request request = {
 		.size = SZ_4K * IOMMU_DMA_CHUNK_GRANULES,
 		.limit = U32_MAX,
 	};
-	struct run next;
+	unsigned int most = zone->max_empty;
+	struct iommu_dma_chunk *chunk;
+	unsigned long flags;
 
 	shim_set_cpu(1);
+	shim_set_online(1, false);
 	take(worker, &request, &leaving);
 	while (rounds--) {
+		/* It is kept, or goes away */
+		zone->max_empty = rounds & 1 ? most : 0;
 		meet(2);
 		linger(worker, 500);
-		take(worker, &request, &next);
+		xa_lock_irqsave(&zone->chunks, flags);
+		iommu_dma_zone_clear_slots(zone, 1, 1);
+		iommu_dma_zone_unlock(zone, flags);
 		meet(2);
-		/* Unless all was given back in time to be taken again */
-		if (next.iova != leaving.iova &&
-		    xa_load(&space.low.chunks, leaving.iova / request.size))
+		chunk = xa_load(&zone->chunks, leaving.iova / request.size);
+		if (chunk && chunk->state != IOMMU_DMA_CHUNK_EMPTY)
 			shim_die("a chunk that is empty was left behind");
-		leaving = next;
+		take(worker, &request, &leaving);
 	}
 	give(worker, &leaving);
+	zone->max_empty = most;
+	shim_set_online(1, true);
 }
 
 static void *leavers(void *arg)

@@ -211,13 +211,17 @@ static unsigned long times_listed(const struct list_head *list,
 static unsigned int slots_with(struct iommu_dma_zone *zone,
 			       const struct iommu_dma_chunk *chunk)
 {
-	unsigned int cpu, class, count = 0;
+	unsigned int cpu, class, nr, count = 0;
 
 	for_each_possible_cpu(cpu) {
 		struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
 
-		for (class = 0; class < IOMMU_DMA_CLASSES; class++)
-			count += slots->chunk[class] == chunk;
+		for (class = 0; class < IOMMU_DMA_CLASSES; class++) {
+			const struct iommu_dma_chunk *at = slots->newest[class];
+
+			for (nr = slots->nr[class]; nr; nr--, at = at->next)
+				count += at == chunk;
+		}
 	}
 	return count;
 }
@@ -231,11 +235,19 @@ static const char *check_unowned(struct iommu_dma_zone *zone,
 	bool marked = xa_get_mark(&zone->chunks, index, XA_MARK_0);
 	unsigned int room = dumb_room(chunk);
 
-	if (room == chunk->to - chunk->from + 1)
-		return "a chunk without users is empty and still there";
+	/* Who gave back has left it to who has the lock next */
+	if (READ_ONCE(chunk->late))
+		return NULL;
+	/* CPUs that know it may have taken from it */
+	if (chunk->state == IOMMU_DMA_CHUNK_EMPTY)
+		return marked ? NULL : "an empty chunk is not marked";
+	if (room == chunk->to - chunk->from + 1 &&
+	    (room < IOMMU_DMA_CHUNK_GRANULES ||
+	     zone->nr_empty < zone->max_empty))
+		return "a chunk without users is empty and not kept as such";
 
 	switch (chunk->state) {
-	case IOMMU_DMA_CHUNK_LONE:
+	case IOMMU_DMA_CHUNK_FULL:
 		if (room)
 			return "a chunk that is said to be full has room";
 		return marked ? "a full chunk is marked as having room" : NULL;
@@ -267,7 +279,7 @@ static const char *check_chunk(struct iommu_dma_zone *zone, u64 index,
 	if (chunk->from > chunk->to || chunk->to >= IOMMU_DMA_CHUNK_GRANULES)
 		return "a chunk's ends are not in its map";
 	if (chunk->users != slots_with(zone, chunk))
-		return "a chunk has not as many users as slots point to it";
+		return "a chunk has not as many users as rings have it";
 
 	listed = times_listed(&zone->ready[chunk->class], chunk, count + 1);
 	if (listed && chunk->users)
@@ -304,22 +316,37 @@ static bool is_in_index(struct iommu_dma_zone *zone,
 	return false;
 }
 
+static const char *check_ring(struct iommu_dma_zone *zone,
+			      struct iommu_dma_slots *slots, unsigned int class)
+{
+	const struct iommu_dma_chunk *chunk = slots->newest[class];
+	unsigned int nr = slots->nr[class];
+
+	if (!chunk != !nr)
+		return "a CPU's ring has no chunk, or is not counted";
+	if (nr > min(IOMMU_DMA_RING_MOST(class), zone->max_ring))
+		return "a CPU's ring has too many chunks";
+	for (; nr; nr--, chunk = chunk->next) {
+		if (!is_in_index(zone, chunk))
+			return "a CPU's ring has a chunk that is gone";
+		if (chunk->ring != &slots->newest[class] || !chunk->next)
+			return "a chunk does not know which ring it is in";
+	}
+	return chunk == slots->newest[class] ? NULL : "a CPU's ring is none";
+}
+
 static const char *check_slots(struct iommu_dma_zone *zone)
 {
+	const char *broken = NULL;
 	unsigned int cpu, class;
 
 	for_each_possible_cpu(cpu) {
 		struct iommu_dma_slots *slots = per_cpu_ptr(zone->slots, cpu);
 
-		for (class = 0; class < IOMMU_DMA_CLASSES; class++) {
-			const struct iommu_dma_chunk *chunk =
-				slots->chunk[class];
-
-			if (chunk && !is_in_index(zone, chunk))
-				return "a CPU's slot has a chunk that is gone";
-		}
+		for (class = 0; class < IOMMU_DMA_CLASSES; class++)
+			broken = broken ?: check_ring(zone, slots, class);
 	}
-	return NULL;
+	return broken;
 }
 
 static const char *check_list(struct iommu_dma_zone *zone, unsigned int class,
@@ -340,6 +367,29 @@ static const char *check_list(struct iommu_dma_zone *zone, unsigned int class,
 		if (!count--)
 			return "a list is longer than there are chunks";
 	}
+	return NULL;
+}
+
+static const char *check_empty(struct iommu_dma_zone *zone)
+{
+	const struct list_head *list = &zone->empty, *entry;
+	unsigned int count = 0;
+
+	for (entry = list->next; entry != list; entry = entry->next) {
+		const struct iommu_dma_chunk *chunk =
+			list_entry(entry, struct iommu_dma_chunk, list);
+
+		if (!is_in_index(zone, chunk))
+			return "a chunk that is kept is gone";
+		if (entry->next->prev != entry)
+			return "the list of empty chunks is damaged";
+		if (chunk->users || chunk->state != IOMMU_DMA_CHUNK_EMPTY)
+			return "a chunk is kept as empty and does not know";
+		if (++count > zone->nr_empty)
+			return "more empty chunks are kept than counted";
+	}
+	if (count != zone->nr_empty || count > zone->max_empty)
+		return "fewer empty chunks are kept than counted, or too many";
 	return NULL;
 }
 
@@ -387,6 +437,7 @@ static const char *check_chunks(struct iommu_dma_zone *zone,
 	broken = check_slots(zone);
 	for (unsigned int class = 0; class < IOMMU_DMA_CLASSES; class++)
 		broken = broken ?: check_list(zone, class, chunks);
+	broken = broken ?: check_empty(zone);
 	if (broken)
 		return broken;
 

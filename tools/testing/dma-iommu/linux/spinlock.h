@@ -46,6 +46,17 @@ static inline void spin_lock(struct spinlock *lock)
 	__atomic_store_n(&lock->held, true, __ATOMIC_RELAXED);
 }
 
+static inline bool spin_trylock(struct spinlock *lock)
+{
+	shim_stir();
+	if (shim_is_mine(lock) || pthread_mutex_trylock(&lock->mutex))
+		return false;
+	shim_lock_depth(1);
+	__atomic_store_n(&lock->owner, pthread_self(), __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->held, true, __ATOMIC_RELAXED);
+	return true;
+}
+
 static inline void spin_unlock(struct spinlock *lock)
 {
 	if (!shim_is_mine(lock))
@@ -65,6 +76,11 @@ do {						\
 	flags = 0;				\
 	spin_lock(lock);			\
 } while (0)
+#define spin_trylock_irqsave(lock, flags)	\
+({						\
+	flags = 0;				\
+	spin_trylock(lock);			\
+})
 #define spin_unlock_irqrestore(lock, flags)	\
 do {						\
 	(void)(flags);				\
