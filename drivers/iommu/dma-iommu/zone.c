@@ -143,7 +143,7 @@ static int take_from_new(struct iommu_dma_zone *zone,
 	iommu_dma_chunk_open(chunk, place.first);
 	iommu_dma_zone_refilled(&zone->counts);
 	trace_dma_iommu_refill(zone->group, place.first,
-			       8U << 3 * chunk->class);
+			       8U << 3 * iommu_dma_class_of(want->count));
 	/* Others may have been quicker, if it was another chunk before */
 	if (iommu_dma_chunk_take(chunk, want, granule))
 		ret = -EAGAIN;
