@@ -240,9 +240,12 @@ bool iommu_dma_zone_unsettled(const struct iommu_dma_chunk *chunk,
 static bool leave_to_others(struct iommu_dma_zone *zone,
 			    struct iommu_dma_chunk *chunk, unsigned long *flags)
 {
+	/* Between the two, others rely on a chunk that is on no list */
+	local_irq_save(*flags);
 	/* Fully ordered, see settle_late() */
 	if (!xchg(&chunk->late, 1))
 		llist_add(&chunk->late_node, &zone->late);
+	local_irq_restore(*flags);
 	/* Pairs with that in iommu_dma_zone_unlock() */
 	smp_mb();
 	return !spin_trylock_irqsave(&zone->chunks.xa_lock, *flags);
@@ -293,7 +296,10 @@ static bool has_more_room(const struct iommu_dma_chunk *chunk)
 	case IOMMU_DMA_CHUNK_FULL:
 		return iommu_dma_chunk_room(chunk);
 	case IOMMU_DMA_CHUNK_ROOM:
-		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM;
+		return iommu_dma_chunk_room(chunk) >= IOMMU_DMA_READY_ROOM ||
+		       iommu_dma_chunk_empty(chunk);
+	case IOMMU_DMA_CHUNK_READY:
+		return iommu_dma_chunk_empty(chunk);
 	default:
 		return READ_ONCE(chunk->state) == IOMMU_DMA_CHUNK_LONE;
 	}
@@ -333,7 +339,8 @@ static void leave_ring(struct iommu_dma_zone *zone,
 {
 	struct iommu_dma_chunk *chunk = last->next;
 
-	WRITE_ONCE(last->next, chunk->next);
+	/* Pairs with READ_ONCE() in iommu_dma_zone_go_on() */
+	smp_store_release(&last->next, chunk->next);
 	if (slots->newest[class] == chunk)
 		slots->newest[class] = chunk == last ? NULL : last;
 	slots->nr[class]--;
@@ -473,12 +480,14 @@ bool iommu_dma_zone_clear_slots(struct iommu_dma_zone *zone, unsigned int cpu,
  */
 void iommu_dma_zone_adopt(struct iommu_dma_zone *zone)
 {
-	unsigned int cpu = zone->next_cpu++;
+	unsigned int cpu = zone->next_cpu;
 
-	if (zone->next_cpu >= nr_cpu_ids)
+	/* One that has more is looked at again */
+	if (cpu_possible(cpu) && !cpu_online(cpu) &&
+	    iommu_dma_zone_clear_slots(zone, cpu, ADOPT_STEPS))
+		return;
+	if (++zone->next_cpu >= nr_cpu_ids)
 		zone->next_cpu = 0;
-	if (cpu_possible(cpu) && !cpu_online(cpu))
-		iommu_dma_zone_clear_slots(zone, cpu, ADOPT_STEPS);
 }
 
 /**

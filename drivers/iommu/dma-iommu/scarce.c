@@ -65,11 +65,14 @@ static bool take_from_any(struct iommu_dma_zone *zone,
 static void see_to_late(struct iommu_dma_zone *zone)
 {
 	unsigned long flags;
+	bool more;
 
-	while (!llist_empty(&zone->late)) {
+	do {
+		/* Who has taken one off the list holds the lock until it is settled */
 		xa_lock_irqsave(&zone->chunks, flags);
+		more = !llist_empty(&zone->late);
 		iommu_dma_zone_unlock(zone, flags);
-	}
+	} while (more);
 }
 
 static void give_back_empty(struct iommu_dma_zone *zone)
@@ -99,8 +102,14 @@ static void trim(struct iommu_dma_zone *zone, struct iommu_dma_chunk *chunk,
 {
 	unsigned int from, to;
 
-	if (!iommu_dma_chunk_ends(chunk, &from, &to))
+	if (!iommu_dma_chunk_ends(chunk, &from, &to)) {
+		/* All of it is free: it has looked fuller than it is for a while */
+		if (!chunk->users) {
+			iommu_dma_zone_settle(zone, chunk);
+			iommu_dma_zone_give_up_empty(zone, SCARCE_STEPS);
+		}
 		return;
+	}
 	if (from > chunk->from &&
 	    !iommu_dma_chunk_claim(chunk, chunk->from, from - 1))
 		from = chunk->from;
