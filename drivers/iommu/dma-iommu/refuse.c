@@ -5,7 +5,7 @@
  * Owns what is said of them. A driver gets an error that tells little, if it gets one
  * that is more than "no"; who looks for the reason finds it here: which device, how
  * much, below which limit, and why. Where there was no room, also how large the
- * largest hole was that the device could have used: a limit that is too low, a space
+ * largest hole outside of chunks was that the device could have used: a limit that is too low, a space
  * that is full and one that is fragmented look the same to a driver.
  *
  * Drivers may ask again and again: the log is written to now and then only. It is not
@@ -19,7 +19,6 @@
 #include <linux/ratelimit.h>
 
 #include "private.h"
-#include "survey.h"
 
 #define CREATE_TRACE_POINTS
 #include <trace/events/dma_iommu.h>
@@ -28,14 +27,42 @@
 VISIBLE_IF_KUNIT struct ratelimit_state iommu_dma_refusals =
 	RATELIMIT_STATE_INIT(iommu_dma_refusals, 30 * HZ, 5);
 
+static bool has_hole(struct iommu_dma_zone *zone, u64 count, u64 limit)
+{
+	const struct iommu_dma_want want = {
+		.count = count,
+		.align = 1,
+		.limit = limit,
+	};
+	struct iommu_dma_place place;
+	unsigned long flags;
+	bool found;
+
+	xa_lock_irqsave(&zone->chunks, flags);
+	found = iommu_dma_regions_find(&zone->regions, &want, &place);
+	iommu_dma_zone_unlock(zone, flags);
+	return found;
+}
+
+/*
+ * Drivers are refused in any context: chunks, of which there may be thousands, are not
+ * looked into, and a region that is no power of two may count for less.
+ */
 static u64 hole_below(struct iommu_dma_zone *zone, u64 limit)
 {
-	struct iommu_dma_survey survey;
+	u64 fits = 0, beyond = limit + 1;
 
 	if (limit < zone->regions.first)
 		return 0;
-	iommu_dma_zone_survey(zone, limit, &survey);
-	return survey.largest;
+	while (beyond - fits > 1) {
+		u64 count = fits + (beyond - fits) / 2;
+
+		if (has_hole(zone, count, limit))
+			fits = count;
+		else
+			beyond = count;
+	}
+	return fits;
 }
 
 /* In bytes */
@@ -97,8 +124,8 @@ static bool is_news(int error)
  * @size: bytes that were to be mapped
  * @attrs: DMA attributes: whether the log is to be spared
  *
- * Takes the steps of iommu_dma_zone_survey() if there was no room, and the log or who
- * traces is told so.
+ * Takes 52 times those of iommu_dma_regions_find() if there was no room, and the log or
+ * who traces is told so.
  *
  * Context: Any context. Takes the locks of the IOVA space.
  */
