@@ -5,8 +5,8 @@
  * Owns what is said of them. A driver gets an error that tells little, if it gets one
  * that is more than "no"; who looks for the reason finds it here: which device, how
  * much, below which limit, and why. Where there was no room, also how large the
- * largest hole outside of chunks was that the device could have used: a limit that is too low, a space
- * that is full and one that is fragmented look the same to a driver.
+ * largest hole outside of chunks was that the device could have used: a limit that is
+ * too low, a space that is full and one that is fragmented look the same to a driver.
  *
  * Drivers may ask again and again: the log is written to now and then only. It is not
  * where they have asked for silence with DMA_ATTR_NO_WARN, and where it has been told
