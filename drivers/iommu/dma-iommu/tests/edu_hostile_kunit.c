@@ -43,6 +43,20 @@ static unsigned int rounds(void)
 	return 2 * (hostile.nr > 2 ? ROUNDS_OF_MANY : ROUNDS_OF_TWO);
 }
 
+/* Take the second page of each target's range away, and the range with it */
+static void unlink_second(struct kunit *test)
+{
+	struct hostile_target *target;
+
+	for (target = hostile.target; target < hostile_end(); target++) {
+		dma_iova_unlink(hostile_dev(target), &target->state, PAGE_SIZE,
+				PAGE_SIZE, DMA_BIDIRECTIONAL, 0);
+		dma_iova_free(hostile_dev(target), &target->state);
+		target->iova += PAGE_SIZE;
+		hostile_tell_gone(test, target);
+	}
+}
+
 /*
  * Test that a device reaches nothing before it is mapped: of a range that is taken,
  * only what is linked, however soon the rest will be. It is linked then, and reached
@@ -74,15 +88,7 @@ static void test_before(struct kunit *test)
 		for (target = hostile.target; target < hostile_end(); target++)
 			hostile_link(test, target, PAGE_SIZE, target->memory);
 		hostile_expect_through(test, next, i % 2, HOSTILE_SPOT);
-		for (target = hostile.target; target < hostile_end();
-		     target++) {
-			dma_iova_unlink(hostile_dev(target), &target->state,
-					PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL,
-					0);
-			dma_iova_free(hostile_dev(target), &target->state);
-			target->iova += PAGE_SIZE;
-			hostile_tell_gone(test, target);
-		}
+		unlink_second(test);
 	}
 }
 
@@ -136,15 +142,7 @@ static void test_beside(struct kunit *test)
 		for (target = hostile.target; target < hostile_end(); target++)
 			target->memory += 2 * PAGE_SIZE;
 		hostile_expect_nothing(test, above, i % 2);
-		for (target = hostile.target; target < hostile_end();
-		     target++) {
-			dma_iova_unlink(hostile_dev(target), &target->state,
-					PAGE_SIZE, PAGE_SIZE, DMA_BIDIRECTIONAL,
-					0);
-			dma_iova_free(hostile_dev(target), &target->state);
-			target->iova += PAGE_SIZE;
-			hostile_tell_gone(test, target);
-		}
+		unlink_second(test);
 	}
 }
 
