@@ -235,6 +235,10 @@ static int alloc_any(struct iommu_dma_space *space,
 	}
 
 	ret = iommu_dma_zone_alloc(zone, &want, &granule);
+	/* What nothing is taken of is no reason to go elsewhere */
+	if (ret == -ENOSPC && (other || request->at_once) &&
+	    want.limit >= zone->regions.first && iommu_dma_zone_give_back(zone))
+		ret = iommu_dma_zone_alloc(zone, &want, &granule);
 	if (ret == -ENOSPC && other)
 		ret = iommu_dma_zone_alloc(other, &want, &granule);
 	if (ret && !request->at_once) {

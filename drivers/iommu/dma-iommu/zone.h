@@ -12,6 +12,7 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/xarray.h>
@@ -37,11 +38,11 @@
 
 /*
  * How many chunks a CPU has at most for requests of a class: what 256 of the largest of
- * these take, as many as a queue of lazy mode holds, and a few more. Also, a part of the
- * zone at most.
+ * these take, as many as a queue of lazy mode holds, and a few more. Also, all CPUs
+ * together a part of the zone at most, unless it is too small for a chunk each.
  */
 #define IOMMU_DMA_RING_MOST(class) ((4U << 3 * (class)) + 8)
-#define IOMMU_DMA_RING_SHARE 4
+#define IOMMU_DMA_RING_SHARE 2
 
 /**
  * struct iommu_dma_slots - The chunks that a CPU allocates from
@@ -113,6 +114,7 @@ static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
  *	    zone, see chunk.c
  * @slots: the chunks that CPUs allocate from, and their rings
  * @next_cpu: the CPU that is looked at next, if it is dead
+ * @given_back: when all was last given back that is kept, in jiffies
  * @group: IOMMU group that the space is for, or -1: for who traces
  * @counts: what has happened
  *
@@ -131,6 +133,7 @@ struct iommu_dma_zone {
 	struct list_head unused;
 	struct iommu_dma_slots __percpu *slots;
 	unsigned int next_cpu;
+	unsigned long given_back;
 	int group;
 	struct iommu_dma_zone_counts counts;
 };
@@ -180,6 +183,7 @@ void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
 			    struct iommu_dma_chunk *chunk);
 
 /* scarce.c */
+bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone);
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 				const struct iommu_dma_want *want,
 				u64 *granule);

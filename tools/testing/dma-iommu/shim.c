@@ -168,6 +168,13 @@ bool shim_cpu_online(unsigned int cpu)
 	return __atomic_load_n(&online, __ATOMIC_RELAXED) >> cpu & 1;
 }
 
+unsigned long shim_jiffies(void)
+{
+	static unsigned long now;
+
+	return __atomic_add_fetch(&now, 1, __ATOMIC_RELAXED);
+}
+
 void shim_set_online(unsigned int cpu, bool is)
 {
 	if (is)

@@ -9,6 +9,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
@@ -384,6 +385,56 @@ static void test_prefer_32bit(struct kunit *test)
 	iova = take(test, space, SZ_8K, 0, NO_LIMIT);
 	KUNIT_EXPECT_LT(test, iova, SZ_4G);
 	give(test, space, iova, SZ_8K);
+	KUNIT_EXPECT_EQ(test, used(test, space), 0);
+}
+
+/* Have chunks kept in as many places as can be, and nothing taken of them */
+static void keep_chunks(struct kunit *test, struct iommu_dma_space *space,
+			dma_addr_t *iova, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		iova[i] = take(test, space, CHUNK, 0, U32_MAX);
+	expect_refused(test, space, SZ_4K, 0, U32_MAX, -ENOSPC);
+	/* Every other one first: kept are those that come back first */
+	for (unsigned int i = 0; i < nr; i += 2)
+		give(test, space, iova[i], CHUNK);
+	for (unsigned int i = 1; i < nr; i += 2)
+		give(test, space, iova[i], CHUNK);
+	KUNIT_EXPECT_EQ(test, used(test, space), 0);
+}
+
+/*
+ * Test that chunks which are kept for later, and of which nothing is taken, do not send
+ * who prefers 32 bits above, and do not refuse who would rather have small pages than
+ * wait for a search.
+ */
+static void test_kept(struct kunit *test)
+{
+	struct iommu_dma_space *space =
+		new_space(test, SZ_4K, SZ_2G, 2ULL * SZ_4G - 1);
+	const struct iommu_dma_request all_at_once = {
+		.size = SZ_2G,
+		.limit = U32_MAX,
+		.at_once = true,
+	};
+	const unsigned int nr = SZ_2G / CHUNK;
+	dma_addr_t *kept =
+		kunit_kcalloc(test, nr, sizeof(*kept), GFP_KERNEL);
+	dma_addr_t iova = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	keep_chunks(test, space, kept, nr);
+	iova = take_32(test, space, SZ_2G);
+	KUNIT_EXPECT_EQ(test, iova, SZ_2G);
+	give(test, space, iova, SZ_2G);
+
+	keep_chunks(test, space, kept, nr);
+	/* It is looked for once per jiffy at most */
+	msleep(2 * MSEC_PER_SEC / HZ);
+	KUNIT_ASSERT_EQ(test, iommu_dma_space_alloc(space, &all_at_once, &iova),
+			0);
+	KUNIT_EXPECT_EQ(test, iova, SZ_2G);
+	give(test, space, iova, SZ_2G);
 	KUNIT_EXPECT_EQ(test, used(test, space), 0);
 }
 
@@ -891,6 +942,7 @@ static struct kunit_case iova_cases[] = {
 	KUNIT_CASE(test_apertures),
 	KUNIT_CASE(test_bad_spaces),
 	KUNIT_CASE(test_prefer_32bit),
+	KUNIT_CASE(test_kept),
 	KUNIT_CASE(test_reserve),
 	KUNIT_CASE(test_reserve_all),
 	KUNIT_CASE(test_late_reservation),
