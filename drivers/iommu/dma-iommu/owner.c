@@ -404,7 +404,10 @@ bool iommu_dma_zone_go_on(struct iommu_dma_zone *zone, unsigned int class,
 	struct iommu_dma_chunk *chunk = READ_ONCE(slots->chunk[class]);
 	int ret;
 
-	/* Where it was shared for once, it may be in the ring of another CPU */
+	/*
+	 * Where it was shared for once, it may be in the ring of another CPU. What
+	 * join_ring() and leave_ring() write is seen, or what was there before.
+	 */
 	if (chunk && READ_ONCE(chunk->ring) != &slots->newest[class])
 		chunk = READ_ONCE(slots->newest[class]);
 	/* All chunks that there ever were are there for as long as the zone is */
@@ -422,7 +425,7 @@ bool iommu_dma_zone_go_on(struct iommu_dma_zone *zone, unsigned int class,
 		iommu_dma_zone_recheck(zone, chunk);
 	if (ret)
 		return false;
-	/* Pairs with READ_ONCE() in iommu_dma_slots_chunk() */
+	/* Pairs with READ_ONCE() above, and in iommu_dma_slots_chunk() */
 	smp_store_release(&slots->chunk[class], chunk);
 	return true;
 }

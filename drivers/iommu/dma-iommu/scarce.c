@@ -337,25 +337,31 @@ out:
 /**
  * iommu_dma_zone_give_back() - Return what is kept for later to the regions
  * @zone: the zone
+ * @want: what iommu_dma_zone_alloc() has found nothing for
  *
- * For a request that iommu_dma_zone_alloc() has found nothing for, and that can be had
- * elsewhere or in another way: what nothing is taken of is no reason to do so. Where the
- * zone is full indeed, this is in vain each time: so once per jiffy is enough.
+ * For a request that can be had elsewhere, or in another way, as what nothing is taken
+ * of is a bad reason for that. Where the zone is full indeed, it is in vain each time: so
+ * it is done once per jiffy at most, for all that ask, and not for what the zone would
+ * not hold if it were empty.
  *
  * Takes the steps of iommu_dma_zone_clear_slots() for each CPU, and those of
- * iommu_dma_zone_give_up_empty() for all that are kept, with interrupts off for
- * SCARCE_STEPS chunks at a time.
+ * iommu_dma_zone_give_up_empty() for all that are kept. Of these, those for one CPU, or
+ * for SCARCE_STEPS chunks are done with interrupts off at a time; all of them if the
+ * caller has interrupts off.
  *
  * Context: Any context. Takes the lock of the zone, many times.
  * Return: true if that was done, so that another try is worth it.
  */
-bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone)
+bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone,
+			      const struct iommu_dma_want *want)
 {
-	unsigned long now = jiffies;
+	unsigned long last = READ_ONCE(zone->given_back), now = jiffies;
+	u64 end = min(want->limit, zone->regions.last);
 
-	if (READ_ONCE(zone->given_back) == now)
+	if (end < zone->regions.first ||
+	    want->count > end - zone->regions.first + 1 || last == now ||
+	    !try_cmpxchg(&zone->given_back, &last, now))
 		return false;
-	WRITE_ONCE(zone->given_back, now);
 	see_to_late(zone);
 	give_back_empty(zone);
 	return true;

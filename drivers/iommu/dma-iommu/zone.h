@@ -38,18 +38,19 @@
 
 /*
  * How many chunks a CPU has at most for requests of a class: what 256 of the largest of
- * these take, as many as a queue of lazy mode holds, and a few more. Also, all CPUs
- * together a part of the zone at most, unless it is too small for a chunk each.
+ * these take, as many as a queue of lazy mode holds, and a few more. Also, a part of the
+ * zone at most. Many CPUs may have all of it: those of their chunks that are empty go
+ * back when somebody finds none, and the others could not go anywhere.
  */
 #define IOMMU_DMA_RING_MOST(class) ((4U << 3 * (class)) + 8)
-#define IOMMU_DMA_RING_SHARE 2
+#define IOMMU_DMA_RING_SHARE 4
 
 /**
  * struct iommu_dma_slots - The chunks that a CPU allocates from
  * @chunk: the one that is looked at first, one per class of requests, or NULL: a hint,
  *	   written without a lock
  * @newest: of the CPU's ring, one per class, or NULL. This and the ring are written under
- *	    the lock of the zone, by any CPU
+ *	    the lock of the zone, by any CPU, and read without it
  * @nr: chunks in each ring
  */
 struct iommu_dma_slots {
@@ -183,7 +184,8 @@ void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
 			    struct iommu_dma_chunk *chunk);
 
 /* scarce.c */
-bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone);
+bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone,
+			      const struct iommu_dma_want *want);
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 				const struct iommu_dma_want *want,
 				u64 *granule);

@@ -43,8 +43,8 @@ void shim_set_cpu(unsigned int cpu);
 bool shim_cpu_online(unsigned int cpu);
 void shim_set_online(unsigned int cpu, bool online);
 
-/* Time goes on each time somebody looks */
 unsigned long shim_jiffies(void);
+void shim_tick(void);
 
 /* Sections in which nothing that was there when they began is freed by RCU */
 void shim_enter(void);

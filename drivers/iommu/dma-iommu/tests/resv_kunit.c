@@ -512,6 +512,7 @@ static void test_second_device_waiting(struct kunit *test)
 	struct mock *mock = test->priv;
 	struct mock_traits traits = { .nr_regions = 1 };
 	struct iommu_domain *domain;
+	struct mock_given given;
 	struct device *second;
 	dma_addr_t iova;
 
@@ -535,6 +536,9 @@ static void test_second_device_waiting(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(second));
 	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_refused(second));
 	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, iova, SZ_16K));
+	given = mock_give_all(mock, traits.sibling);
+	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, iova,
+						iova + SZ_16K - 1), 0);
 }
 
 /* Test that devices of different groups do not bind each other. */

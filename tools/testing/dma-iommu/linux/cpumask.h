@@ -9,7 +9,6 @@
 #define nr_cpu_ids ((unsigned int)SHIM_CPUS)
 #define cpu_possible(cpu) ((cpu) < nr_cpu_ids)
 #define cpu_online(cpu) shim_cpu_online(cpu)
-#define num_possible_cpus() hweight_long(shim_possible)
 #define for_each_possible_cpu(cpu) \
 	for_each_set_bit(cpu, &shim_possible, nr_cpu_ids)
 
