@@ -5,7 +5,7 @@
  * Counted are the basic blocks that run under a lock, of the allocator and of the
  * kernel's trees and arrays below it, as the compiler marks them: exact, and the same
  * on every machine. Spaces of the same shape with ten times as many mappings may cost
- * what a tree of that many costs more, and no more than that.
+ * what a tree of that many costs more, and no more than that [V19].
  *
  * Usage: bounds
  */

@@ -97,7 +97,7 @@ static void fill_and_empty(struct iommu_dma_space *space, long *live)
 
 /*
  * After a peak all room is to be had again, in one piece, and the memory that it took
- * is at most what the peak needed, however many there are
+ * is at most what the peak needed, however many there are [V10]
  */
 static void check_peak(void)
 {

@@ -101,7 +101,7 @@ void *shim_alloc(size_t size, bool zero, bool may_sleep)
 		align = 4096;
 	if (posix_memalign(&object, align, size))
 		shim_die("out of memory");
-	/* What was not asked to be zero is not: nobody may count on that */
+	/* What was not asked to be zero is not: nobody may count on that [V9] */
 	memset(object, zero ? 0 : 0xa5, size);
 	__atomic_fetch_add(&live, (long)malloc_usable_size(object),
 			   __ATOMIC_RELAXED);

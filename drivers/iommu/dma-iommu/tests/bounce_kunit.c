@@ -31,7 +31,7 @@ static void look_at(struct bounce *b, size_t at, size_t size, unsigned int i)
 /*
  * Test that an untrusted device sees the buffer's bytes and else only zero, though
  * slots were used before: at every offset, for sizes around those of cache lines,
- * slots and granules, whatever the direction.
+ * slots and granules, whatever the direction (G1, G4, B1, B2).
  */
 static void test_view_offsets(struct kunit *test)
 {
@@ -70,7 +70,7 @@ static void test_view_sizes(struct kunit *test)
 
 /*
  * Test the same for granules that are smaller than a slot, with and without address
- * bits that have to be kept.
+ * bits that have to be kept (B6).
  */
 static void test_view_small_granule(struct kunit *test)
 {
@@ -94,7 +94,7 @@ static void test_view_small_granule(struct kunit *test)
 
 /*
  * Test that the address bits that a device wants kept are kept, be it fewer or more
- * than a granule has, though the buffer bounces.
+ * than a granule has, though the buffer bounces (B6).
  */
 static void test_kept_bits(struct kunit *test)
 {
@@ -120,8 +120,8 @@ static void test_kept_bits(struct kunit *test)
 
 /*
  * Test that what the device writes comes back as far as it is in the buffer, that
- * the rest keeps what the caller had there, and that what lies around the
- * buffer never changes.
+ * the rest keeps what the caller had there (B1), and that what lies around the
+ * buffer never changes (G4).
  */
 static void test_writes(struct kunit *test)
 {
@@ -242,7 +242,7 @@ static void check_sync(struct bounce *b, struct mock_shadow *shadow, size_t at,
 
 /*
  * Test that the sync of any part copies that part, and nothing else, in the
- * direction that was asked for and that the mapping has.
+ * direction that was asked for and that the mapping has (B3, B7).
  */
 static void test_sync_parts(struct kunit *test)
 {
@@ -328,7 +328,7 @@ static void start_counting(struct kunit *test, struct counter *counter,
 						  &counter->probe), 0);
 }
 
-/* Test that what the device wrote is copied back once. */
+/* Test that what the device wrote is copied back once (B5). */
 static void test_copies_once(struct kunit *test)
 {
 	struct bounce *b = make_untrusted(test);
@@ -346,7 +346,7 @@ static void test_copies_once(struct kunit *test)
 
 /*
  * Test that whatever a device says it can map at once does succeed, at an odd
- * offset, and that no size is too large to bounce.
+ * offset, and that no size is too large to bounce (B9).
  */
 static void test_max_mapping_size(struct kunit *test)
 {
@@ -386,7 +386,7 @@ static void test_max_mapping_size(struct kunit *test)
 
 /*
  * Test that DMA_ATTR_SKIP_CPU_SYNC shows the device nothing that it must not see when
- * mapping, and copies nothing back when unmapping, and that syncs between work.
+ * mapping, and copies nothing back when unmapping, and that syncs between work (B3).
  */
 static void test_skip_cpu_sync(struct kunit *test)
 {
@@ -413,7 +413,7 @@ static void test_skip_cpu_sync(struct kunit *test)
 /*
  * Test that a device that is not coherent gets a copy of exactly those buffers that
  * may share a cache line with others, that these are not mapped to the buffer's
- * page, and that all others are in place.
+ * page, and that all others are in place (B12, B4).
  */
 static void test_small_buffers(struct kunit *test)
 {
@@ -468,7 +468,7 @@ static void test_small_buffers(struct kunit *test)
 
 /*
  * Test that syncs of parts hold for such buffers as well, and for larger ones of
- * which a small part is synced, though these are in place.
+ * which a small part is synced, though these are in place (B7).
  */
 static void test_small_buffers_sync(struct kunit *test)
 {
@@ -556,7 +556,7 @@ static void look_at_slot(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
 
 /*
  * Test that before a slot is mapped it holds the buffer's bytes and zero, and nothing
- * of what was there: the device may look as soon as it can.
+ * of what was there [G1, B2]: the device may look as soon as it can.
  */
 static void test_before_map(struct kunit *test)
 {
@@ -588,7 +588,7 @@ static void test_before_map(struct kunit *test)
 	}
 }
 
-/* Test that swiotlb is there wherever an untrusted device may turn up */
+/* Test that swiotlb is there wherever an untrusted device may turn up [B10] */
 static void test_pool_at_boot(struct kunit *test)
 {
 	struct pci_dev *pdev = NULL;

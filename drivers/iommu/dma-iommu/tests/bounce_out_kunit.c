@@ -61,7 +61,7 @@ static void fail_everywhere(struct bounce *b, size_t at, size_t size)
 
 /*
  * Test that with a head, a middle and a tail of any size, or without them, nothing is
- * left of a mapping that failed at any step.
+ * left of a mapping that failed at any step (B11, G5).
  */
 static void test_map_failure(struct kunit *test)
 {
@@ -95,7 +95,7 @@ static void find_slot(struct mock *mock, struct iommu_domain *domain)
 
 /*
  * Test that a mapping which fails and cannot be undone is refused with one warning,
- * its IOVA quarantined, and the slot that the device may still reach kept.
+ * its IOVA quarantined, and the slot that the device may still reach kept (G5).
  */
 static void test_map_failure_stuck(struct kunit *test)
 {
@@ -138,7 +138,7 @@ static void scribble(struct mock *mock, struct iommu_domain *domain)
 
 /*
  * Test that a mapping which fails leaves the caller's memory as it was, though the
- * device has written to the slots meanwhile: they are given back, and not copied.
+ * device has written to the slots meanwhile: they are given back, and not copied (B11).
  */
 static void test_failure_copies_nothing(struct kunit *test)
 {
@@ -201,7 +201,7 @@ static void watch_order(struct mock *mock, struct iommu_domain *domain)
 /*
  * Test that slots are copied back and released after the invalidation has completed
  * and not before: what the device wrote until then arrives, as in memory that it
- * reaches in place.
+ * reaches in place (G2).
  */
 static void test_order(struct kunit *test)
 {
@@ -270,7 +270,7 @@ static void test_order_failure(struct kunit *test)
 
 /*
  * Test that in a lazy domain, too, what an untrusted device had is out of its reach
- * when unmap returns, be it a slot or in place.
+ * when unmap returns, be it a slot or in place (G6).
  */
 static void test_never_lazy(struct kunit *test)
 {
@@ -293,7 +293,7 @@ static void test_never_lazy(struct kunit *test)
 
 /*
  * Test that in a lazy domain slots of a device that is trusted and not coherent are out
- * of its reach before they are released, though what is in place is deferred.
+ * of its reach before they are released, though what is in place is deferred (G7).
  */
 static void test_lazy_small(struct kunit *test)
 {
@@ -365,7 +365,7 @@ static void test_left_behind(struct kunit *test)
 /*
  * Test that after a page table that did not answer as asked there is one warning,
  * and that the device goes on writing into slots that are nobody else's: they are
- * kept with the IOVA, and nothing is copied back.
+ * kept with the IOVA, and nothing is copied back (G5).
  */
 static void test_short_unmap(struct kunit *test)
 {
@@ -438,7 +438,7 @@ static void test_exhaustion(struct kunit *test)
 /*
  * Test that slots which swiotlb makes when all are taken are as good as the others, the
  * few that it makes at once and those of another pool, and that without them a mapping
- * is an error.
+ * is an error (B13).
  */
 static void test_growing(struct kunit *test)
 {
@@ -634,7 +634,7 @@ static int work(void *data)
 
 /*
  * Test that the mappings of threads never have a slot in common, now and then with
- * none left: each finds in its own what it, and its device, put there.
+ * none left: each finds in its own what it, and its device, put there (B7, B8).
  */
 static void test_many_threads(struct kunit *test)
 {

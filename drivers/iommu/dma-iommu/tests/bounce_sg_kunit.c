@@ -20,7 +20,7 @@ MODULE_PARM_DESC(bounce_seed, "Seed of random lists; 0 for a new one each time")
 /*
  * Test that an untrusted device sees of a list the entries' bytes and else only zero,
  * though slots were used before, that what it writes comes back, and that what lies
- * around the entries does not change.
+ * around the entries does not change (G4, B1, B2).
  */
 static void test_view(struct kunit *test)
 {
@@ -35,7 +35,7 @@ static void test_view(struct kunit *test)
 
 /*
  * Test that buffers which are only apart from others at their ends are one segment
- * for the device, as they are if nothing bounces.
+ * for the device, as they are if nothing bounces (B15).
  */
 static void test_merge(struct kunit *test)
 {
@@ -126,7 +126,7 @@ static void check_sync(struct list *list, struct mock_shadow **shadows,
 /*
  * Test that the sync of a list copies every entry in the direction that was asked for
  * and that the mapping has, and no byte around them, even if nothing was to be synced
- * when mapping.
+ * when mapping (B3, B7).
  */
 static void test_sync(struct kunit *test)
 {
@@ -173,7 +173,7 @@ static void test_sync(struct kunit *test)
 
 /*
  * Test that a list can be mapped again by a device of another kind without being set
- * up anew: nothing remembers that it bounced.
+ * up anew: nothing remembers that it bounced (S11).
  */
 static void test_reuse(struct kunit *test)
 {
@@ -201,7 +201,7 @@ static void test_reuse(struct kunit *test)
 
 /*
  * Test that of a list of a device that is not coherent the small entries are copied,
- * the others are in place, and all of it arrives, also after syncs.
+ * the others are in place, and all of it arrives, also after syncs (B12).
  */
 static void test_small_entries(struct kunit *test)
 {

@@ -50,7 +50,7 @@ static void look(struct mock *mock, struct iommu_domain *domain)
 
 /*
  * Test that no slot of a list is given back while the device can reach it, nor is any
- * IOVA, however many slots there are, and that all data arrives.
+ * IOVA, however many slots there are, and that all data arrives (G2).
  */
 static void test_many(struct kunit *test)
 {
@@ -134,7 +134,7 @@ static void fail_everywhere(struct list *list)
 /*
  * Test that whichever call of the IOMMU driver fails, nothing is left of a list, also
  * of one that has more slots than can be remembered, and that the list stays byte for
- * byte as it was.
+ * byte as it was (B11, G5, S2).
  */
 static void test_map_failure(struct kunit *test)
 {
@@ -325,7 +325,7 @@ static void test_short_unmap_many(struct kunit *test)
 /*
  * Test that a list which fails and cannot be undone is refused with one warning and an
  * errno of the DMA API, stays byte for byte as it was, and that its IOVA and what the
- * device may still reach is kept.
+ * device may still reach is kept (G5).
  */
 static void test_map_failure_stuck(struct kunit *test)
 {

@@ -127,7 +127,7 @@ static void test_alloc(struct kunit *test)
 
 /*
  * Test that if the IOMMU refuses at any of its calls there is no buffer, and
- * nothing of it is left, and the caller's address is as before.
+ * nothing of it is left, and the caller's address is as before [G8].
  */
 static void test_failure(struct kunit *test)
 {
@@ -176,7 +176,7 @@ static void test_failure(struct kunit *test)
 
 /*
  * Test that whichever allocation of memory fails, there is a buffer or there is
- * not, and then nothing of it, and the caller's address is as before.
+ * not, and then nothing of it, and the caller's address is as before [G8].
  */
 static void test_out_of_memory(struct kunit *test)
 {
@@ -214,7 +214,7 @@ static void test_out_of_memory(struct kunit *test)
 /*
  * Test that a pool of memory for atomic allocations which is used up is no
  * buffer, rather than one at an address that nobody set. Guards against
- * CVE-2026-90388, "iommu/dma: Check atomic pool allocation result directly".
+ * CVE-2026-90388, "iommu/dma: Check atomic pool allocation result directly" [M9].
  */
 static void test_pool_exhausted(struct kunit *test)
 {
@@ -241,7 +241,8 @@ static void test_pool_exhausted(struct kunit *test)
 /*
  * Test that memory which was allocated in large blocks is pages that stand for
  * themselves: none of them is a part of another one when it is given to user
- * space, or freed. Guards against split_huge_page() of a page that nobody locked.
+ * space, or freed. Guards against split_huge_page() of a page that nobody locked
+ * [M13].
  */
 static void test_large_blocks(struct kunit *test)
 {
@@ -512,7 +513,7 @@ static void check_bounds(struct kunit *test, struct mapped *mapped)
 	}
 }
 
-/* Test that user space gets the pages of a buffer and no others. */
+/* Test that user space gets the pages of a buffer and no others [M14]. */
 static void test_mmap(struct kunit *test)
 {
 	const struct kind *kind = test->param_value;
@@ -536,7 +537,8 @@ static void test_mmap(struct kunit *test)
 /*
  * Test that a buffer which need not be contiguous is one segment for the device
  * and all of its pages for the CPU, zeroed, and can be mapped by kernel and user
- * space, within its bounds. That none of it is left over, kmemleak knows.
+ * space, within its bounds [M14, M15]. That none of it is left over, kmemleak knows
+ * [M8].
  */
 static void test_noncontiguous(struct kunit *test)
 {
@@ -600,7 +602,7 @@ static void expect_zero(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
 
 /*
  * Test that pages for a device are zeroed before it can reach them, not freed while it
- * can, in a lazy domain either, and lost if nobody knows whether it can.
+ * can, in a lazy domain either, and lost if nobody knows whether it can [G4, G5, G7].
  */
 static void test_pages(struct kunit *test)
 {

@@ -197,8 +197,8 @@ static void test_list(struct kunit *test)
 
 /*
  * Test that a slot is written back whole, so that what was in it before cannot be
- * seen in memory either, and that the buffer's own part of memory is left alone
- * where a slot stands in for it.
+ * seen in memory either [B2], and that the buffer's own part of memory is left alone
+ * where a slot stands in for it [B4].
  */
 static void test_bounced(struct kunit *test)
 {
@@ -298,7 +298,7 @@ static void test_links_missing(struct kunit *test)
 
 /*
  * Test that each page of a buffer which is not contiguous is seen to once, whatever
- * its segments look like.
+ * its segments look like [M15].
  */
 static void test_noncontiguous(struct kunit *test)
 {

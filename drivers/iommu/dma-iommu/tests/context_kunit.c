@@ -230,7 +230,7 @@ static unsigned int find_victims(unsigned int victims[3])
 
 /*
  * Test that CPUs may go and come back while all of them map and unmap, more than one
- * at a time, and that what waits on one that is gone is released in time.
+ * at a time, and that what waits on one that is gone is released in time [V8].
  */
 static void test_hotplug(struct kunit *test)
 {
@@ -307,7 +307,7 @@ static bool wait_for_mappings(struct load *load, unsigned int more)
 /*
  * Test that user space can make a domain lazy while it is in use by all CPUs, and that
  * nothing else that it may ask for changes anything then: not for a device that has a
- * driver, nor for an untrusted one.
+ * driver, nor for an untrusted one [F6, G6].
  */
 static void test_switch(struct kunit *test)
 {

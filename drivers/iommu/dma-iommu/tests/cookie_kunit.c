@@ -17,7 +17,7 @@ static struct iommu_domain *bare_domain(struct kunit *test)
 
 /*
  * Test that a cookie which no device ever used can be had, put back, and had
- * again. Guards against "iommu/dma: Don't put uninitialised IOVA domains".
+ * again. Guards against "iommu/dma: Don't put uninitialised IOVA domains" [M5].
  */
 static void test_get_and_put(struct kunit *test)
 {
@@ -145,7 +145,7 @@ static void test_out_of_memory(struct kunit *test)
  * Test that the cookie goes with the domain when the last device of a group
  * does, that the device is none of this layer's any more even if somebody still
  * has it, and that a new device starts anew. Guards against what 280e5a301005
- * mended.
+ * mended [M6].
  */
 static void test_device_comes_and_goes(struct kunit *test)
 {

@@ -32,7 +32,8 @@ static dma_addr_t link_all(struct kunit *test, struct edu *edu,
 
 /*
  * Test that memory which is linked to a range of IOVA can be reached through it, from
- * scattered pages in one piece, and not before it is linked nor after it is unlinked.
+ * scattered pages in one piece, and not before it is linked nor after it is unlinked
+ * (G1, G2).
  */
 static void test_two_steps(struct kunit *test)
 {
@@ -74,7 +75,7 @@ static void test_two_steps(struct kunit *test)
 	dma_iova_free(dev, &state);
 }
 
-/* Test that nothing of a range can be reached after it was destroyed */
+/* Test that nothing of a range can be reached after it was destroyed (G2) */
 static void test_destroy(struct kunit *test)
 {
 	struct edu_pair *f = test->priv;
@@ -99,7 +100,7 @@ static void test_destroy(struct kunit *test)
 }
 
 /*
- * Test that a lazy domain keeps its promise: what was unmapped cannot be reached
+ * Test that a lazy domain keeps its promise (G7): what was unmapped cannot be reached
  * when the time that is documented is over, though nobody has unmapped more.
  */
 static void test_lazy(struct kunit *test)
@@ -134,7 +135,7 @@ static void distrust(struct edu *edu)
 
 /*
  * Test that a device which nobody trusts sees and changes its buffer and nothing
- * beside it: of the granules that it can reach, the rest is zero, and what it
+ * beside it (G4): of the granules that it can reach, the rest is zero, and what it
  * writes there goes nowhere.
  */
 static void test_untrusted(struct kunit *test)
@@ -183,7 +184,7 @@ static void test_untrusted(struct kunit *test)
 /*
  * Test the same for a list, whose second entry begins in the middle of a granule, and
  * for a link: what lies in front of a buffer is zero for the device, and stays as it is
- * when the device writes there.
+ * when the device writes there (G4).
  */
 static void test_untrusted_list(struct kunit *test)
 {

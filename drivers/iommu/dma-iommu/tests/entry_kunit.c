@@ -270,7 +270,7 @@ static void start_deferring(struct kunit *test)
  * Test that a device whose attachment was deferred is attached by its first
  * mapping, whichever it is, and by no other; and that to have attached it is no
  * error. Guards against "iommu/dma: Handle deferred devices" and "iommu: Fix
- * incorrect error return on iommu deferred attach".
+ * incorrect error return on iommu deferred attach" [M7].
  */
 static void test_deferred_attach(struct kunit *test)
 {
@@ -294,7 +294,7 @@ static void test_deferred_attach(struct kunit *test)
 
 /*
  * Test that a mapping fails if the device cannot be attached for it, that
- * nothing of it is left, and that the next one tries again.
+ * nothing of it is left, and that the next one tries again [M7].
  */
 static void test_deferred_attach_fails(struct kunit *test)
 {
@@ -370,7 +370,7 @@ static void test_shared(struct kunit *test)
 /*
  * Test that the errno for a list of shared memory is one of those that the DMA
  * API has, and one that says that a retry does not help. Guards against what
- * dabb16f67215 mended.
+ * dabb16f67215 mended [S7].
  */
 static void test_shared_errno(struct kunit *test)
 {

@@ -91,7 +91,8 @@ static void map_and_unmap(struct kunit *test, struct device *dev, void *memory)
 
 /*
  * Test that an unmap does not invalidate, that the IOVA and the page-table page stay
- * away until somebody has, once for the whole domain, and that they are back then.
+ * away until somebody has, once for the whole domain, and that they are back then
+ * [F2, F3].
  */
 static void test_unmap_waits(struct kunit *test)
 {
@@ -120,7 +121,7 @@ static void test_unmap_waits(struct kunit *test)
 
 /*
  * Test that a list is one entry, and that the last granule that there is can wait as
- * any other.
+ * any other [F4].
  */
 static void test_list_at_the_top(struct kunit *test)
 {
@@ -148,7 +149,7 @@ static void test_list_at_the_top(struct kunit *test)
 }
 
 /*
- * Test that the window is bounded: the timer of a queue that is not empty is
+ * Test that the window is bounded [G7]: the timer of a queue that is not empty is
  * set to when the oldest entry has waited for the time that is documented, and no
  * later, at every moment.
  */
@@ -222,7 +223,7 @@ static void test_full_queue(struct kunit *test)
 
 /*
  * Test that entries survive when their queue gets a larger ring, and that a ring can
- * go round more than once without a page-table page being freed twice.
+ * go round more than once without a page-table page being freed twice [F8].
  */
 static void test_ring_goes_round(struct kunit *test)
 {
@@ -314,7 +315,7 @@ static void test_tick_is_bounded(struct kunit *test)
 
 /*
  * Test that a domain can be made lazy while others unmap, by which the switch in
- * sysfs does it, and is made so once.
+ * sysfs does it, and is made so once [F6].
  */
 struct switching {
 	struct device *dev;
@@ -369,7 +370,7 @@ static void test_switch_under_load(struct kunit *test)
 }
 
 /*
- * Test that untrusted means strict: a domain with such a device cannot be made
+ * Test that untrusted means strict [G6]: a domain with such a device cannot be made
  * lazy, not even by a device that comes before or after, and what waits already is
  * released in time.
  */
@@ -641,7 +642,7 @@ static void wait_from_now(struct device *dev)
 }
 
 /*
- * Test that the window is bounded while tasks that invalidate are preempted:
+ * Test that the window is bounded while tasks that invalidate are preempted [G7, F10]:
  * what was queued before one of them began and what was after it are out of reach in
  * time, and their IOVA is back, without any of them.
  */
@@ -758,7 +759,7 @@ static void test_double_unmap(struct kunit *test)
 
 /*
  * Test that a domain may go away while entries wait and timers are about to run, and
- * loses none.
+ * loses none [F1].
  */
 static void test_teardown(struct kunit *test)
 {
@@ -798,7 +799,7 @@ static int unmap_there(void *data)
 
 /*
  * Test that the timer of one CPU leaves alone what waits on another, though its
- * invalidation was for both: no tick has to work off the queues of all.
+ * invalidation was for both [F7]: no tick has to work off the queues of all.
  */
 static void test_tick_of_another(struct kunit *test)
 {
@@ -839,7 +840,7 @@ static void test_tick_of_another(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, all_waiting(job.dev), 0);
 }
 
-/* Test that what waits on a CPU is released in time when that CPU goes offline */
+/* Test that what waits on a CPU is released in time when that CPU goes offline [V8] */
 static void test_dead_cpu(struct kunit *test)
 {
 	unsigned int cpu = cpumask_last(cpu_online_mask);
@@ -922,7 +923,7 @@ static void test_waiting_is_room(struct kunit *test)
 
 /*
  * Test that CPUs which map and unmap at the same time never get an IOVA that a
- * device can still reach: the mock looks at each map call.
+ * device can still reach [G3, F9]: the mock looks at each map call.
  */
 static void test_storm(struct kunit *test)
 {

@@ -112,7 +112,7 @@ static void give(struct kunit *test, struct iommu_dma_space *space,
 
 /*
  * Test that a request is answered with an address below its limit for every mask
- * from 12 to 64 bits, and refused if all that lies below it is granule 0. The
+ * from 12 to 64 bits, and refused if all that lies below it is granule 0 [V15]. The
  * very last granule has DMA_MAPPING_ERROR in it, and is nobody's.
  */
 static void test_masks(struct kunit *test)
@@ -141,7 +141,7 @@ static void test_masks(struct kunit *test)
 
 /*
  * Test that limits that are not of the form 2^n - 1 hold to the byte, and that
- * what is larger than its limit fails and does not underflow.
+ * what is larger than its limit fails and does not underflow [V15].
  */
 static void test_odd_limits(struct kunit *test)
 {
@@ -204,7 +204,7 @@ static void test_bad_requests(struct kunit *test)
 
 /*
  * Test that a small limit that cannot be met says nothing about larger ones, and
- * that it can be met again as soon as there is room.
+ * that it can be met again as soon as there is room [V4, V7].
  */
 static void test_small_limit_is_its_own(struct kunit *test)
 {
@@ -267,7 +267,7 @@ static void test_alignments(struct kunit *test)
 
 /*
  * Test that every granule of small spaces at the edges of what there is, and at
- * the border of 4 GiB, is handed out once, but granule 0.
+ * the border of 4 GiB, is handed out once, but granule 0 [V1, V15].
  */
 static void test_apertures(struct kunit *test)
 {
@@ -560,7 +560,7 @@ static void test_late_reservation(struct kunit *test)
 
 /*
  * Test that only what was allocated can be freed, as a whole and once, whether it
- * is a part of a chunk or larger; and that nothing changes otherwise.
+ * is a part of a chunk or larger; and that nothing changes otherwise [V18].
  */
 static void test_wrong_frees(struct kunit *test)
 {
@@ -717,7 +717,8 @@ static void test_next_used(struct kunit *test)
 
 /*
  * Test that in a space that is full but for one hole the hole is found, if it is
- * exactly as large as asked for: in one chunk, across several, aligned or not.
+ * exactly as large as asked for: in one chunk, across several, aligned or not
+ * [V5, V6].
  */
 static void test_exact_hole(struct kunit *test)
 {
@@ -776,7 +777,8 @@ static unsigned int fail_nth(unsigned int nth)
 
 /*
  * Test that a request of any size succeeds, in the zone that it prefers, whichever
- * one allocation of memory fails inside, and that giving back allocates nothing.
+ * one allocation of memory fails inside, and that giving back allocates nothing
+ * [V11, V20].
  */
 static void test_out_of_memory(struct kunit *test)
 {
@@ -916,7 +918,7 @@ static void model_free(struct kunit *test, struct model *model)
 
 /*
  * Test that random operations do what a table of all granules says: a request fails
- * if nothing in it fits, and only then.
+ * if nothing in it fits, and only then [V3].
  */
 static void test_random(struct kunit *test)
 {

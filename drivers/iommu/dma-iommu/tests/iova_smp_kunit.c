@@ -247,7 +247,7 @@ static void test_storm(struct kunit *test)
 
 /*
  * Test the same while a CPU comes and goes, and that what it leaves behind is taken
- * up: in the end everything can be had in one piece by the others.
+ * up: in the end everything can be had in one piece by the others [V8].
  */
 static void test_hotplug(struct kunit *test)
 {
@@ -296,7 +296,7 @@ static int take_and_leave(void *data)
 
 /*
  * Test that the chunk of a dead CPU is taken up by those that are alive before
- * they take new ones for ever.
+ * they take new ones for ever [V6, V8].
  */
 static void test_adoption(struct kunit *test)
 {

@@ -198,7 +198,7 @@ static void round_trip(struct link *link, const struct part *parts,
 /*
  * Test that the device finds what was linked, one part after the other, and that what
  * it writes is there in the end; an untrusted one sees else only zero, in ranges with
- * and without head, middle and tail.
+ * and without head, middle and tail (G1, G4).
  */
 static void test_contents(struct kunit *test)
 {
@@ -261,7 +261,7 @@ static void test_slots(struct kunit *test)
 
 /*
  * Test that a range comes back as a whole whether none, a part or all of it is linked
- * when it is destroyed.
+ * when it is destroyed (M12).
  */
 static void test_destroy(struct kunit *test)
 {
@@ -379,7 +379,7 @@ static void test_odd_end(struct kunit *test)
 
 /*
  * Test that memory which may share a cache line is copied for a device that is not
- * coherent, when it is a range of its own, and refused at an odd place.
+ * coherent, when it is a range of its own, and refused at an odd place (B12).
  */
 static void test_small(struct kunit *test)
 {

@@ -44,7 +44,7 @@ static void expect_link_fails(struct link *link, size_t size, unsigned int nth,
 
 /*
  * Test that at whichever call of the IOMMU driver a link fails, nothing of it is left,
- * what was linked before stays, and it can be linked again.
+ * what was linked before stays, and it can be linked again (B11, G5).
  */
 static void test_link_failure(struct kunit *test)
 {
@@ -64,7 +64,7 @@ static void test_link_failure(struct kunit *test)
 
 /*
  * Test the same for a link of an untrusted device that is all there is, with a head, a
- * middle and a tail of any size, or without them.
+ * middle and a tail of any size, or without them (B11).
  */
 static void test_link_failure_parts(struct kunit *test)
 {
@@ -181,7 +181,7 @@ static void look(struct mock *mock, struct iommu_domain *domain)
 /*
  * Test that when memory is unlinked, or all of it with its range, slots are copied back
  * and released and IOVA is given back after the invalidation has completed, and not
- * before.
+ * before (G2).
  */
 static void test_order(struct kunit *test)
 {
@@ -372,7 +372,7 @@ static void test_destroy_after_stuck(struct kunit *test)
 
 /*
  * Test that in a lazy domain destroying a range defers the invalidation, unless the
- * device is untrusted, and that unlinking never does: the caller goes on to use
+ * device is untrusted (G6), and that unlinking never does: the caller goes on to use
  * the IOVA.
  */
 static void test_lazy(struct kunit *test)
@@ -436,7 +436,7 @@ static void test_lazy_mmio(struct kunit *test)
 
 /*
  * Test that a range is destroyed as a whole, and nothing beside it, if more is said to
- * be linked than there is of it, or a part of a granule.
+ * be linked than there is of it, or a part of a granule [M12].
  */
 static void test_mapped_len(struct kunit *test)
 {

@@ -42,7 +42,7 @@ static int msi_init(struct kunit *test)
  * Test that a doorbell is mapped when the first MSI asks for it, for writing
  * only and as a device, exactly one granule of it, with memory that may be waited
  * for, and not again for the next MSI. Guards against "iommu/dma: Handle MSI
- * mappings separately".
+ * mappings separately" [M2].
  */
 static void test_same_doorbell(struct kunit *test)
 {
@@ -256,7 +256,7 @@ static void test_driver_gone(struct kunit *test)
  * Test that where the hardware lets MSIs past the IOMMU nothing is mapped, in
  * all of a region of many granules, for all devices of a group; and that such
  * a region comes and goes with its domain. Guards against "iommu/dma: Fix MSI
- * reservation allocation".
+ * reservation allocation" [M1].
  */
 static void test_hardware_region(struct kunit *test)
 {
@@ -361,7 +361,7 @@ static void test_vfio_window_at_zero(struct kunit *test)
  * Test that doorbells which fill more than a granule, as those of an interrupt
  * controller with pages of 64 KiB do, are mapped granule by granule, each where
  * its MSIs are sent to, and all of them gone with the domain; for domains of
- * either kind, made and freed again and again.
+ * either kind, made and freed again and again [M1].
  */
 static void test_large_doorbell(struct kunit *test)
 {
@@ -408,7 +408,7 @@ static void test_large_doorbell(struct kunit *test)
 /*
  * Test that regions which MSIs pass untranslated, and that are larger than a
  * granule, come and go with the devices of a group, whichever order they and the
- * doorbells come in.
+ * doorbells come in [M1, M11].
  */
 static void test_hardware_regions_come_and_go(struct kunit *test)
 {
@@ -564,7 +564,7 @@ static int ask_for_doorbells(void *data)
  * Test that devices of two groups, which VFIO has put into one domain, may ask
  * for doorbells at the same time: each is mapped once, at an address that both
  * are told, and none of the window is lost. Guards against what 5a9e89ea34e0
- * mended.
+ * mended [M3].
  */
 static void test_vfio_two_groups(struct kunit *test)
 {
@@ -637,7 +637,7 @@ static void test_vfio_two_groups(struct kunit *test)
 
 /*
  * Test that a doorbell of VFIO's which failed to be mapped, and of which the page table
- * did not give up what it has, is not mapped to the same place again.
+ * did not give up what it has, is not mapped to the same place again [G5].
  */
 static void test_vfio_stuck(struct kunit *test)
 {

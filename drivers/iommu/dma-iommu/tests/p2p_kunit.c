@@ -289,7 +289,7 @@ static const char * const patterns[] = {
 /*
  * Test that in whatever order memory and peers' memory stand in a list, each segment
  * is one or the other, what takes IOVA is one range of it that leaves as a whole, and
- * that no entry remembers afterwards what it was.
+ * that no entry remembers afterwards what it was (S9).
  */
 static void test_patterns(struct kunit *test)
 {
@@ -359,7 +359,7 @@ static void test_part_of_registers(struct kunit *test)
 
 /*
  * Test that whichever call of the IOMMU driver fails, nothing is left of such a list,
- * and it stays byte for byte as it was.
+ * and it stays byte for byte as it was (S2).
  */
 static void test_map_failure(struct kunit *test)
 {
@@ -400,7 +400,7 @@ static void test_map_failure(struct kunit *test)
 
 /*
  * Test that a list can be mapped again when what its entries are has changed, and by
- * devices of another kind.
+ * devices of another kind (S11).
  */
 static void test_reuse(struct kunit *test)
 {

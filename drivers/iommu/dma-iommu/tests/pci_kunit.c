@@ -65,8 +65,8 @@ static void add_window(struct kunit *test, struct list_head *list,
  * claims for memory of its own, and none outside of the bridge's DMA windows,
  * which come unsorted, start at 0 and may be empty; that offsets are taken into
  * account; and that windows for port I/O take nothing away. Guards against what
- * bb57f6705960 and b8397a8f4ebc mended, and "iommu/dma: Don't
- * reserve PCI I/O windows".
+ * bb57f6705960 [V13] and b8397a8f4ebc [V14] mended, and "iommu/dma: Don't
+ * reserve PCI I/O windows" [V16].
  */
 static void test_bridge(struct kunit *test)
 {
@@ -113,7 +113,7 @@ static void add_ranges(struct kunit *test, struct list_head *list,
 /*
  * Test that for any windows, in any order, overlapping or not, up to the top of
  * all addresses or not, a device is given exactly what lies in the bridge's
- * windows for DMA and not in those for memory.
+ * windows for DMA and not in those for memory [V14].
  */
 static void test_random_windows(struct kunit *test)
 {

@@ -58,8 +58,8 @@ static void test_region_unaligned(struct kunit *test)
  * Test that regions that bad firmware has do no harm: one without bytes, ones of
  * several types that overlap, one that lies outside of the aperture, one that
  * reaches to the end of the address space. Guards against what bb57f6705960
- * mended, and "iommu: Fix KASAN use-after-free in
- * iommu_insert_resv_region".
+ * [V13] mended, and "iommu: Fix KASAN use-after-free in
+ * iommu_insert_resv_region" [M11].
  */
 static void test_region_odd(struct kunit *test)
 {
@@ -110,7 +110,7 @@ static void test_region_sw_msi(struct kunit *test)
 /*
  * Test that a region which firmware wants mapped to itself is, and stays out of
  * the way of mappings; also at address 0. Guards against what 0a4d00e2e99a
- * mended.
+ * mended [M10].
  */
 static void test_region_direct(struct kunit *test)
 {
@@ -170,7 +170,7 @@ static void test_region_wraps(struct kunit *test)
 /*
  * Test that each direct region is mapped with the permissions that it came with.
  * Guards against "iommu/of: map reserved memory as cacheable if device is
- * coherent".
+ * coherent" [M16].
  */
 static void test_region_prot(struct kunit *test)
 {
@@ -213,7 +213,7 @@ static void test_region_prot(struct kunit *test)
 /*
  * Test that regions of any type, size and order leave exactly what none of them
  * covers: no list of firmware's makes the layer hand out a reserved address, or
- * keep back one that is not.
+ * keep back one that is not [M11, V13].
  */
 static void test_random_regions(struct kunit *test)
 {
@@ -274,7 +274,7 @@ static void test_random_regions(struct kunit *test)
 /*
  * Test that for any windows of a bus, in any order, overlapping or not, up to the
  * top of all addresses or not, a device is given exactly what lies in one of
- * them. Guards against what b8397a8f4ebc mended.
+ * them. Guards against what b8397a8f4ebc mended [V14].
  */
 static void test_random_range_map(struct kunit *test)
 {
@@ -328,8 +328,8 @@ static void test_range_map_empty(struct kunit *test)
  * Test that a region which firmware uses, at address 0, is mapped whenever the
  * device is attached to a domain of the DMA API: at first, and when it comes back
  * from a user such as VFIO. The mock looks at every attachment. Guards against
- * "iommu: Set group default domain before creating direct mappings", and
- * what 0a4d00e2e99a mended.
+ * "iommu: Set group default domain before creating direct mappings" [M17], and
+ * what 0a4d00e2e99a mended [M10].
  */
 static void test_direct_stays(struct kunit *test)
 {
@@ -363,7 +363,7 @@ static void test_direct_stays(struct kunit *test)
  * Test that a device is refused if one of its reservations finds no memory,
  * whichever it is, and that its set-up succeeds when there is some again: never
  * is it taken with a part of them. Guards against what "iommu/iova: Separate out
- * rcache init" mended, a space that is half there.
+ * rcache init" mended, a space that is half there [V12].
  */
 static void test_out_of_memory(struct kunit *test)
 {

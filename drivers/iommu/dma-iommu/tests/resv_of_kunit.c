@@ -40,8 +40,8 @@ static void check_direct(struct kunit *test, struct device *dev,
  * space, be it mapped to itself, at another place or not at all; that memory which
  * it uses from the start is mapped for it, cached if it is coherent; and that
  * regions without bytes and those of other devices take nothing away. Guards
- * against what bb57f6705960 mended, and "iommu/of: map reserved memory as
- * cacheable if device is coherent".
+ * against what bb57f6705960 [V13] mended, and "iommu/of: map reserved memory as
+ * cacheable if device is coherent" [M16].
  */
 static void test_device_tree(struct kunit *test)
 {

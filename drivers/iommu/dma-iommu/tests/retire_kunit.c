@@ -32,7 +32,7 @@ struct watch {
 	size_t room;
 };
 
-/* No lock of the allocator may be held here: this uses it */
+/* No lock of the allocator may be held here: this uses it [F10] */
 static void look(struct mock *mock, struct iommu_domain *domain)
 {
 	struct watch *watch = mock->at_sync_data;
@@ -263,7 +263,7 @@ static void test_few_warnings(struct kunit *test)
 
 /*
  * Test that an unmap of another size than was mapped is one warning and gives
- * nothing back, neither what it took away nor what it left.
+ * nothing back, neither what it took away nor what it left [V18].
  */
 static void test_wrong_size(struct kunit *test)
 {
@@ -373,7 +373,7 @@ static void fail_to_map(struct kunit *test, struct device *dev, enum way way,
 
 /*
  * Test that a mapping which fails and whose undoing comes up short quarantines its
- * IOVA, with one warning, in whichever way it is made, and that the memory of
+ * IOVA, with one warning, in whichever way it is made [G5, G8], and that the memory of
  * a buffer is not freed.
  */
 static void test_short_undo(struct kunit *test)
@@ -524,7 +524,7 @@ static void test_many_threads(struct kunit *test)
 
 /*
  * Test that a page table which says that it cleared more than it was asked for is not
- * trusted: one warning, the range is quarantined, and a buffer is not freed.
+ * trusted: one warning, the range is quarantined, and a buffer is not freed [G5].
  */
 static void test_cleared_too_much(struct kunit *test)
 {
@@ -603,7 +603,7 @@ static int unmap_and_get_stuck(void *data)
 /*
  * Test that while an invalidation does not come to an end, as that of a device which
  * was pulled out, nobody else is held up: other domains map and unmap, and so does the
- * same one, as no lock of the layer's is held meanwhile.
+ * same one, as no lock of the layer's is held meanwhile [F10, F11].
  */
 static void test_stuck_invalidation(struct kunit *test)
 {

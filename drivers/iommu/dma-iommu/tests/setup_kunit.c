@@ -44,7 +44,7 @@ static void test_aperture_from_zero(struct kunit *test)
 
 /*
  * Test that an aperture is respected which does not start at 0, and whose ends are
- * no multiples of a granule. Guards against what c987ff0d3cb3 mended.
+ * no multiples of a granule. Guards against what c987ff0d3cb3 mended [V15].
  */
 static void test_aperture_unaligned(struct kunit *test)
 {
@@ -61,7 +61,7 @@ static void test_aperture_unaligned(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, given.nr, SZ_1M / SZ_4K - 1);
 }
 
-/* Test that the granule is the smallest page of the IOMMU. */
+/* Test that the granule is the smallest page of the IOMMU [S1]. */
 static void test_small_granule(struct kunit *test)
 {
 	struct mock *mock = test->priv;
@@ -78,7 +78,7 @@ static void test_small_granule(struct kunit *test)
 
 /*
  * Test that an IOMMU with pages larger than those of the CPU is refused with a
- * message, and not with a panic.
+ * message, and not with a panic [S10].
  */
 static void test_granule_too_large(struct kunit *test)
 {
@@ -122,7 +122,8 @@ KUNIT_ARRAY_PARAM_DESC(limit, limit_cases, name);
 
 /*
  * Test that no streaming mapping lies above what the device, its bus and the
- * IOMMU can address, whichever is least. Guards against what c987ff0d3cb3 mended.
+ * IOMMU can address, whichever is least. Guards against what c987ff0d3cb3 mended
+ * [V15].
  */
 static void test_streaming_limit(struct kunit *test)
 {
@@ -162,7 +163,7 @@ static void test_buffer_limit(struct kunit *test)
 /*
  * Test that in a space which starts high up there is no room for what is larger,
  * nor for a device that cannot reach it, rather than some below its start. Guards
- * against what dcdb3ba7e2a8 mended.
+ * against what dcdb3ba7e2a8 mended [V2].
  */
 static void test_aperture_high_up(struct kunit *test)
 {
@@ -199,7 +200,8 @@ static void test_aperture_high_up(struct kunit *test)
  * Test that a device with a small mask, whose reach is used up, takes nothing
  * from a device of the same group that sees more, and that what it failed to
  * get it can have later. Guards against "iommu/iova: Fix tracking of recently
- * failed iova address" and "iommu/iova: Improve 32-bit free space estimate".
+ * failed iova address" [V4] and "iommu/iova: Improve 32-bit free space estimate"
+ * [V7].
  */
 static void test_small_mask_is_its_own(struct kunit *test)
 {
@@ -251,7 +253,7 @@ static void test_range_map_outside(struct kunit *test)
 /*
  * Test that a device gets IOVA in all of its windows and nowhere else, in
  * whatever order they are listed, and that one may start at 0. Guards against what
- * b8397a8f4ebc mended.
+ * b8397a8f4ebc mended [V14].
  */
 static void test_range_map_windows(struct kunit *test)
 {
@@ -336,7 +338,7 @@ static void test_table(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, ops->sync_sg_for_device);
 }
 
-/* Test that nobody becomes trusted by clearing a flag. */
+/* Test that nobody becomes trusted by clearing a flag [B15]. */
 static void test_untrusted_is_latched(struct kunit *test)
 {
 	struct dev_iommu iommu = {};
@@ -433,7 +435,7 @@ static int join(void *data)
 /*
  * Test that devices which join a group at the same time share one space, and that each
  * can map. Guards against what "iommu/dma: Fix race condition during iova_domain
- * initialization" mended.
+ * initialization" mended [M4].
  */
 static void test_join_at_once(struct kunit *test)
 {

@@ -543,13 +543,13 @@ static const struct plan_case plan_cases[] = {
 		.size = SZ_8K, .align = SZ_8K, .pieces = 1,
 		SEGMENTS({ 0, SZ_8K }),
 	}, {
-		.name = "offset 5000 in a page, granule 4K",
+		.name = "S1: offset 5000 in a page, granule 4K",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000 + 5000, SZ_4K, 1 }),
 		.size = SZ_8K, .align = SZ_8K, .pieces = 1,
 		SEGMENTS({ 5000 - SZ_4K, SZ_4K }),
 	}, {
-		.name = "offset 5000 in a page, granule 16K",
+		.name = "S1: offset 5000 in a page, granule 16K",
 		.shape = { SZ_16K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000 + 5000, SZ_4K, 1 }),
 		.size = SZ_16K, .align = SZ_16K, .pieces = 1,
@@ -561,27 +561,27 @@ static const struct plan_case plan_cases[] = {
 		.size = 4 * SZ_4K, .align = SZ_16K, .pieces = 2,
 		SEGMENTS({ 0x456, 0xbab }, { 0x2fff, 2 }),
 	}, {
-		.name = "contiguous in memory",
+		.name = "S3: contiguous in memory",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_8K }),
 		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, 3 * SZ_4K }),
 	}, {
-		.name = "scattered pages become one segment",
+		.name = "S3: scattered pages become one segment",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x70000000, SZ_4K },
 			{ 0x60000000, SZ_4K }),
 		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 3,
 		SEGMENTS({ 0, 3 * SZ_4K }),
 	}, {
-		.name = "head and tail inside a granule",
+		.name = "S3: head and tail inside a granule",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000e00, 0x200 }, { 0x70000000, SZ_4K },
 			{ 0x60000000, 0x100 }),
 		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 3,
 		SEGMENTS({ 0xe00, 0x1300 }),
 	}, {
-		.name = "no segment across a gap in the data",
+		.name = "S3: no segment across a gap in the data",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K - 1 }, { 0x80001000, SZ_4K },
 			{ 0x80002001, SZ_4K - 1 }),
@@ -589,27 +589,27 @@ static const struct plan_case plan_cases[] = {
 		SEGMENTS({ 0, SZ_4K - 1 }, { SZ_4K, SZ_4K },
 			 { SZ_8K + 1, SZ_4K - 1 }),
 	}, {
-		.name = "two halves of one granule",
+		.name = "S3: two halves of one granule",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_2K }, { 0x80000800, SZ_2K }),
 		.size = SZ_8K, .align = SZ_8K, .pieces = 2,
 		SEGMENTS({ 0, SZ_2K }, { SZ_4K + SZ_2K, SZ_2K }),
 	}, {
-		.name = "as much as max_seg, exactly",
+		.name = "S3: as much as max_seg, exactly",
 		.shape = { SZ_4K, ULONG_MAX, SZ_8K },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_4K },
 			{ 0x80002000, SZ_4K }),
 		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, SZ_8K }, { SZ_8K, SZ_4K }),
 	}, {
-		.name = "one byte more than max_seg",
+		.name = "S3: one byte more than max_seg",
 		.shape = { SZ_4K, ULONG_MAX, SZ_8K - 1 },
 		ENTRIES({ 0x80000000, SZ_4K }, { 0x80001000, SZ_4K },
 			{ 0x80002000, SZ_4K - 1 }),
 		.size = 3 * SZ_4K, .align = SZ_16K, .pieces = 1,
 		SEGMENTS({ 0, SZ_4K }, { SZ_4K, SZ_8K - 1 }),
 	}, {
-		.name = "an entry longer than max_seg",
+		.name = "S3: an entry longer than max_seg",
 		.shape = { SZ_4K, ULONG_MAX, SZ_4K },
 		ENTRIES({ 0x80000000, SZ_16K }, { 0x80004000, SZ_2K },
 			{ 0x90000800, SZ_2K }),
@@ -617,7 +617,7 @@ static const struct plan_case plan_cases[] = {
 		SEGMENTS({ 0, SZ_16K }, { SZ_16K, SZ_2K },
 			 { SZ_16K + SZ_4K + SZ_2K, SZ_2K }),
 	}, {
-		.name = "5 x 1 GiB, max_seg UINT_MAX",
+		.name = "S4: 5 x 1 GiB, max_seg UINT_MAX",
 		.shape = { SZ_4K, ULONG_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), SZ_1G }, { GIB(5), SZ_1G }, { GIB(6), SZ_1G },
 			{ GIB(7), SZ_1G }, { GIB(8), SZ_1G }),
@@ -625,7 +625,7 @@ static const struct plan_case plan_cases[] = {
 		SEGMENTS({ 0, GIB(3) }, { GIB(3), GIB(2) }),
 		.needs_64bit = true,
 	}, {
-		.name = "5 x 1 GiB, boundary U32_MAX",
+		.name = "S4: 5 x 1 GiB, boundary U32_MAX",
 		.shape = { SZ_64K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), SZ_1G }, { GIB(5), SZ_1G }, { GIB(6), SZ_1G },
 			{ GIB(7), SZ_1G }, { GIB(8), SZ_1G }),
@@ -633,14 +633,14 @@ static const struct plan_case plan_cases[] = {
 		SEGMENTS({ 0, GIB(3) }, { GIB(3), GIB(1) }, { GIB(4), GIB(1) }),
 		.needs_64bit = true,
 	}, {
-		.name = "a pad after 4 GiB - 4K",
+		.name = "S5: a pad after 4 GiB - 4K",
 		.shape = { SZ_4K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), U32_MAX - SZ_4K + 1 }, { 0x80000000, SZ_8K }),
 		.size = GIB(4) + SZ_8K, .align = GIB(4), .pieces = 2,
 		SEGMENTS({ 0, GIB(4) - SZ_4K }, { GIB(4), SZ_8K }),
 		.needs_64bit = true,
 	}, {
-		.name = "4 GiB - 4K and what fills it up",
+		.name = "S5: 4 GiB - 4K and what fills it up",
 		.shape = { SZ_4K, U32_MAX, UINT_MAX },
 		ENTRIES({ GIB(4), U32_MAX - SZ_4K + 1 }, { 0x80000000, SZ_4K }),
 		.size = GIB(4), .align = GIB(4), .pieces = 2,
@@ -782,8 +782,8 @@ static int count_pieces(const struct iommu_dma_plan *plan)
 
 /*
  * Test that a list made by hand gets the size, the alignment, the number of
- * pieces and exactly the segments that are written beside it. Guards against what
- * 809eac54cdd6 brought, and ab2cbeb0ed30 and 1c8f6308e557 mended.
+ * pieces and exactly the segments that are written beside it [S1]. Guards against what
+ * 809eac54cdd6 [S3] brought, and ab2cbeb0ed30 [S4] and 1c8f6308e557 [S5] mended.
  */
 static void test_case_by_hand(struct kunit *test)
 {
@@ -861,22 +861,22 @@ struct refused_case {
 /* clang-format off */
 static const struct refused_case refused_cases[] = {
 	{
-		.name = "no entries",
+		.name = "S8: no entries",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }),
 		.nents = 0, .error = -EINVAL,
 	}, {
-		.name = "fewer than no entries",
+		.name = "S8: fewer than no entries",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, SZ_4K }),
 		.nents = -1, .error = -EINVAL,
 	}, {
-		.name = "one entry without bytes",
+		.name = "S8: one entry without bytes",
 		.shape = { SZ_4K, ULONG_MAX, SZ_64K },
 		ENTRIES({ 0x80000000, 0 }),
 		.nents = 1, .error = -EINVAL,
 	}, {
-		.name = "three entries without bytes",
+		.name = "S8: three entries without bytes",
 		.shape = { SZ_4K, SZ_64K - 1, SZ_64K },
 		ENTRIES({ 0x80000fff, 0 }, { 0, 0 }, { 0x90000000, 0 },
 			{ 0xa0000000, SZ_4K }),
@@ -902,17 +902,17 @@ static const struct refused_case refused_cases[] = {
 		ENTRIES(TWO, TWO, TWO, TWO, ONE),
 		.nents = 5, .error = -EOVERFLOW,
 	}, {
-		.name = "half of it with a pad",
+		.name = "S5: half of it with a pad",
 		.shape = { HUGE, 2 * HUGE - 1, SZ_64K },
 		ENTRIES(ONE, TWO),
 		.nents = 2, .error = 0,
 	}, {
-		.name = "more than half of it with a pad",
+		.name = "S5: more than half of it with a pad",
 		.shape = { HUGE, 2 * HUGE - 1, SZ_64K },
 		ENTRIES(ONE, TWO, ONE),
 		.nents = 3, .error = -EOVERFLOW,
 	}, {
-		.name = "a pad to the end of it",
+		.name = "S5: a pad to the end of it",
 		.shape = { HUGE, 2 * HUGE - 1, SZ_64K },
 		ENTRIES(TWO, TWO, TWO, ONE, TWO),
 		.nents = 5, .error = -EOVERFLOW,
@@ -924,9 +924,9 @@ static const struct refused_case refused_cases[] = {
 KUNIT_ARRAY_PARAM_DESC(refused, refused_cases, name);
 
 /*
- * Test that a list without a byte is -EINVAL, one that does not fit in a
+ * Test that a list without a byte is -EINVAL [S8], one that does not fit in a
  * size_t is -EOVERFLOW, and both are byte for byte what they were. Guards against
- * what 07b48ac4bbe5 mended.
+ * what 07b48ac4bbe5 mended [S2].
  */
 static void test_refused(struct kunit *test)
 {
@@ -952,7 +952,7 @@ static void test_refused(struct kunit *test)
 	sg_free_table(&table);
 }
 
-/* Test that a list of no entries is not even looked at: it may be NULL. */
+/* Test that a list of no entries is not even looked at: it may be NULL [S8]. */
 static void test_no_list(struct kunit *test)
 {
 	const struct iommu_dma_shape shape = { SZ_4K, ULONG_MAX, SZ_64K };
@@ -965,7 +965,7 @@ static void test_no_list(struct kunit *test)
 /*
  * Test that what a list carried before does not show in what it carries after:
  * a long result, then a short one for another device, leave nothing of the
- * first behind.
+ * first behind [S11].
  */
 static void test_list_used_again(struct kunit *test)
 {
@@ -1165,7 +1165,8 @@ static void print_list(struct kunit *test, const struct iommu_dma_shape *shape,
  * Test that for any list, granule, boundary and max_seg: no segment crosses the
  * boundary or exceeds max_seg unless it is one entry that does; the segments'
  * bytes, one after the other, are the entries' bytes; runs and extents cover
- * what the entries need and nothing else. Guards against what 809eac54cdd6 brought.
+ * what the entries need and nothing else. Guards against what 809eac54cdd6 brought
+ * [S3].
  */
 static void test_random_lists(struct kunit *test)
 {

@@ -47,7 +47,7 @@ KUNIT_ARRAY_PARAM_DESC(prot, prot_cases, name);
  * Test that the permissions are those that direction, attributes and coherency
  * call for, that the IOMMU is told of the mapping once, and that the page table
  * is not filled with memory that one would have to wait for. Guards against "iommu:
- * Properly pass gfp_t in _iommu_map() to avoid atomic sleeping".
+ * Properly pass gfp_t in _iommu_map() to avoid atomic sleeping" [F13].
  */
 static void test_permissions(struct kunit *test)
 {
@@ -123,7 +123,7 @@ static void test_offsets(struct kunit *test)
 
 /*
  * Test that the offset is that into a granule of the IOMMU, not into a page of
- * the CPU. Guards against "iommu/dma: Use correct offset in map_sg".
+ * the CPU. Guards against "iommu/dma: Use correct offset in map_sg" [S1].
  */
 static void test_offsets_small_granule(struct kunit *test)
 {
@@ -233,7 +233,8 @@ static void test_sync_map_failure(struct kunit *test)
 /*
  * Test that a full space refuses and does not hand out what it has not, and has
  * room again as soon as one mapping is gone. Guards against "iommu/iova: Fix
- * underflow bug in __alloc_and_insert_iova_range" and what dcdb3ba7e2a8 mended.
+ * underflow bug in __alloc_and_insert_iova_range" [V1] and what dcdb3ba7e2a8 mended
+ * [V2].
  */
 static void test_exhaustion(struct kunit *test)
 {
@@ -262,7 +263,7 @@ static void test_exhaustion(struct kunit *test)
 /*
  * Test that the last granule that an IOMMU with 48 bits translates is
  * invalidated like any other. Guards against "iommu: Switch gather->end to the
- * inclusive end".
+ * inclusive end" [F4].
  */
 static void test_top_of_space(struct kunit *test)
 {
@@ -289,7 +290,7 @@ static void test_top_of_space(struct kunit *test)
 
 /*
  * Test that memory which the IOMMU has a large page for can be mapped with one,
- * and that all of it is invalidated. Guards against what ee6e69d03255 mended.
+ * and that all of it is invalidated. Guards against what ee6e69d03255 mended [F5].
  */
 static void test_large_page(struct kunit *test)
 {
@@ -394,7 +395,7 @@ static void test_sync(struct kunit *test)
 	}
 }
 
-/* Test that nothing sleeps where one must not: under a spinlock. */
+/* Test that nothing sleeps where one must not: under a spinlock [F13]. */
 static void test_under_spinlock(struct kunit *test)
 {
 	struct mock *mock = test->priv;

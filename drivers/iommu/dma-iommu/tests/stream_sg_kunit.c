@@ -281,7 +281,7 @@ static void test_empty_entries(struct kunit *test)
 
 /*
  * Test that lists without entries, and ones without bytes, are an error that
- * the DMA API knows, and stay as they are.
+ * the DMA API knows [S8], and stay as they are.
  */
 static void test_no_bytes(struct kunit *test)
 {
@@ -325,8 +325,8 @@ KUNIT_ARRAY_PARAM_DESC(error, error_cases, name);
  * Test that whichever call of the driver fails, with whatever errno, and with
  * whatever part of it done: the caller gets one of the errnos of the DMA API,
  * its list stays byte for byte as it was, nothing stays mapped, and the next
- * attempt succeeds. Guards against what 07b48ac4bbe5, a3884774d731 and
- * dabb16f67215 mended.
+ * attempt succeeds. Guards against what 07b48ac4bbe5 [S2], a3884774d731 [S6] and
+ * dabb16f67215 [S7] mended.
  */
 static void test_failure_sweep(struct kunit *test)
 {
@@ -411,8 +411,8 @@ static void test_no_room(struct kunit *test)
 /*
  * Test that lengths do not wrap where a segment may be as long as a number can
  * say: five entries of 1 GiB, which memory there need not be for, and a short entry
- * after one that ends just below the boundary. Guards against what ab2cbeb0ed30
- * and 1c8f6308e557 mended.
+ * after one that ends just below the boundary. Guards against what ab2cbeb0ed30 [S4]
+ * and 1c8f6308e557 [S5] mended.
  */
 static void test_huge(struct kunit *test)
 {
@@ -456,7 +456,7 @@ static void test_huge(struct kunit *test)
 
 /*
  * Test that a list can be mapped again, by the same or by another device,
- * without being set up anew.
+ * without being set up anew [S11].
  */
 static void test_reuse(struct kunit *test)
 {
@@ -504,7 +504,7 @@ static void test_sync(struct kunit *test)
 /*
  * Test that for lists, granules, boundaries and segment sizes as they come,
  * the device finds the bytes of the entries in its segments, one after the
- * other, and can take the segments.
+ * other, and can take the segments [S1, S3].
  */
 static void test_random(struct kunit *test)
 {

@@ -90,9 +90,9 @@ static void test_default(struct kunit *test)
 /*
  * Test that user space can take a device out of this layer and back; and that a
  * region which firmware uses, at address 0, is always mapped when the device is
- * attached, and never handed out. Guards against what 280e5a301005 and
- * 0a4d00e2e99a mended, and "iommu: Set group default domain before creating
- * direct mappings".
+ * attached, and never handed out. Guards against what 280e5a301005 [M6] and
+ * 0a4d00e2e99a [M10] mended, and "iommu: Set group default domain before creating
+ * direct mappings" [M17].
  */
 static void test_type(struct kunit *test)
 {
@@ -172,7 +172,7 @@ static void test_type_lazy(struct kunit *test)
 }
 
 /*
- * Test that user space cannot make the domain of an untrusted device lazy, and
+ * Test that user space cannot make the domain of an untrusted device lazy [G6], and
  * that the device is none the worse for it.
  */
 static void test_type_untrusted(struct kunit *test)
