@@ -168,8 +168,12 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 	struct page **pages;
 	int ret;
 
-	if (!domain || !count)
+	if (!count)
 		return NULL;
+	if (!domain) {
+		refuse_buffer(dev, size, gfp, attrs, -ENODEV);
+		return NULL;
+	}
 
 	if (!(attrs & DMA_ATTR_ALLOC_SINGLE_PAGES))
 		orders |= (domain->pgsize_bitmap >> PAGE_SHIFT) &
@@ -345,8 +349,10 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 		return alloc_discontiguous(dev, alloc_size, handle, gfp, attrs);
 
 	domain = iommu_dma_enter(dev);
-	if (!domain)
+	if (!domain) {
+		refuse_buffer(dev, alloc_size, gfp, attrs, -ENODEV);
 		return NULL;
+	}
 
 	if (use_atomic_pool(dev, gfp))
 		page = dma_alloc_from_pool(dev, alloc_size, &cpu_addr,

@@ -11,6 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
+#include <linux/scatterlist.h>
 #include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 #include <linux/vmalloc.h>
@@ -399,14 +400,19 @@ static void test_refusals(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
 }
 
-/* Test that a device which cannot be set up is shown, with what it was refused. */
+/*
+ * Test that a device which cannot be set up is shown, with what it was refused, by
+ * whichever entry point.
+ */
 static void test_not_set_up(struct kunit *test)
 {
 	static const struct bus_dma_region window[] = {
 		{ .dma_start = SZ_1G, .size = SZ_1M }, {}
 	};
 	struct mock *mock = test->priv;
+	struct scatterlist sg;
 	struct device *dev;
+	dma_addr_t iova;
 
 	/* A window that the IOMMU does not translate */
 	mock->last = SZ_16M - 1;
@@ -415,6 +421,20 @@ static void test_not_set_up(struct kunit *test)
 			iommu_dma_map_phys(dev, 0, SZ_4K, DMA_TO_DEVICE, 0),
 			DMA_MAPPING_ERROR);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 1);
+	sg_init_one(&sg, mock_buffer(test, SZ_4K), SZ_4K);
+	KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE, 0),
+			-EIO);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 2);
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
+						0));
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 3);
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_ATOMIC,
+						0));
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 4);
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, SZ_4K,
+							      DMA_TO_DEVICE,
+							      GFP_KERNEL, 0));
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 5);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "group"), group_of(dev));
 }
 
