@@ -154,14 +154,6 @@ position q;
  iova@q != 0
 )
 
-@zero_if disable neg_if@
-idexpression dma_addr_t iova;
-position q;
-statement S1, S2;
-@@
-
-if (iova@q) S1 else S2
-
 @script:python depends on report@
 q << compared.q;
 value << compared.value;
@@ -225,13 +217,6 @@ q << zero.q;
 if in_layer(q[0].file):
 	coccilib.report.print_report(q[0], "ERROR: 0 is an IOVA like any other")
 
-@script:python depends on report@
-q << zero_if.q;
-@@
-
-if in_layer(q[0].file):
-	coccilib.report.print_report(q[0], "ERROR: 0 is an IOVA like any other")
-
 @script:python depends on org@
 q << compared.q;
 value << compared.value;
@@ -290,13 +275,6 @@ cocci.print_main("use (phys_addr_t)DMA_MAPPING_ERROR", q)
 
 @script:python depends on org@
 q << zero.q;
-@@
-
-if in_layer(q[0].file):
-	cocci.print_main("0 is an IOVA like any other", q)
-
-@script:python depends on org@
-q << zero_if.q;
 @@
 
 if in_layer(q[0].file):
