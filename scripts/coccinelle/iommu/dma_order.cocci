@@ -46,15 +46,26 @@ iommu_unmap_fast@p(..., &gather)
     when != iommu_flush_iotlb_all(...)
 return@q ...;
 
-@left@
+@seen_to exists@
 identifier done != { iommu_unmap_fast, iommu_iotlb_gather_init };
 local idexpression gather;
-position p;
+position ok;
+@@
+
+iommu_unmap_fast@ok(..., &gather)
+... when any
+(
+ done(..., &gather, ...)
+|
+ iommu_flush_iotlb_all(...)
+)
+
+@left@
+local idexpression gather;
+position p != seen_to.ok;
 @@
 
 iommu_unmap_fast@p(..., &gather)
-... when != done(..., &gather, ...)
-    when != iommu_flush_iotlb_all(...)
 
 // The DMA mapping layer: iommu_dma_retire_clear() or iommu_dma_retire_buffer(),
 // any number of times, then iommu_dma_retire_finish() or iommu_dma_retire_cut()
@@ -88,14 +99,22 @@ position p, q != retired_last.ok;
 ... when != done(..., &retire, ...)
 return@q ...;
 
-@retired_left@
+@retired_seen_to exists@
 identifier done != { iommu_dma_retire_clear, iommu_dma_retire_buffer };
 local idexpression retire;
-position p;
+position ok;
+@@
+
+\(iommu_dma_retire_clear@ok\|iommu_dma_retire_buffer@ok\)(&retire, ...)
+... when any
+done(..., &retire, ...)
+
+@retired_left@
+local idexpression retire;
+position p != retired_seen_to.ok;
 @@
 
 \(iommu_dma_retire_clear@p\|iommu_dma_retire_buffer@p\)(&retire, ...)
-... when != done(..., &retire, ...)
 
 // The end of a function is a return as well, of one column. What is invalidated
 // on some way to it was perhaps all that there was.
