@@ -16,7 +16,8 @@ help:
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
 	@echo 'make bench-iova the IOVA allocator beside the base'"'"'s, in instructions'
-	@echo 'make check      checkpatch, W=1, sparse, kernel-doc, clang-format, shellcheck, the series'
+	@echo 'make check      checkpatch, W=1, sparse, Coccinelle, kernel-doc, HTML, clang-format, the series'
+	@echo 'make configurations  build what is ours for kernels that lack what others have'
 	@echo 'make series     the patches for the list, in out/series'
 	@echo 'make verify-series  that they apply, build and pass one after the other; hours'
 	@echo 'make tree       the patched kernel tree, in out/tree'
@@ -35,7 +36,7 @@ run:
 	@lab/run
 
 test:
-	@lab/need x86 qemu userspace
+	@lab/need x86 qemu userspace check
 	@lab/test
 
 test-all:
@@ -69,6 +70,10 @@ check:
 	@lab/need check
 	@lab/check
 
+configurations:
+	@lab/need check configurations
+	@lab/check configurations
+
 .PHONY: series verify-series
 series:
 	@lab/need base
@@ -89,4 +94,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all coverage hostile mutate soak bench bench-iova check tree clean distclean
+.PHONY: help run test test-all coverage hostile mutate soak bench bench-iova check configurations tree clean distclean

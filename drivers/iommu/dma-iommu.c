@@ -74,9 +74,10 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_deferred_attach);
  * @size: bytes
  *
  * Context: Process context, may sleep.
- * Return: zeroed memory, or as ERR_PTR()
- * * -EEXIST	- the domain has a cookie already. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * Return:
+ * * memory	- zeroed. Or as ERR_PTR():
+ * * %-EEXIST	- the domain has a cookie already. A retry does not help.
+ * * %-ENOMEM	- out of memory.
  */
 void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size)
 {
@@ -90,9 +91,10 @@ void *iommu_dma_new_cookie(const struct iommu_domain *domain, size_t size)
  * @domain: the domain
  *
  * Context: Process context, may sleep.
- * Return: 0, or
- * * -EEXIST	- the domain has a cookie already. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * Return:
+ * * %0		- it is done.
+ * * %-EEXIST	- the domain has a cookie already. A retry does not help.
+ * * %-ENOMEM	- out of memory.
  */
 int iommu_get_dma_cookie(struct iommu_domain *domain)
 {

@@ -35,8 +35,10 @@
  * MMIO, which is not cached, and which cannot be copied for the former either.
  *
  * Context: Any context.
- * Return: 0 if the buffer is to be mapped in place, 1 if it is to be bounced, or
- * * -EINVAL	- neither can be. A message says why. A retry does not help.
+ * Return:
+ * * %0		- the buffer is to be mapped in place.
+ * * %1		- it is to be bounced.
+ * * %-EINVAL	- neither can be. A message says why. A retry does not help.
  */
 int iommu_dma_bounce_check(struct device *dev, phys_addr_t phys, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
@@ -77,9 +79,10 @@ int iommu_dma_bounce_check(struct device *dev, phys_addr_t phys, size_t size,
  * copied for any direction: the device may write a part of it only.
  *
  * Context: Any context. Takes swiotlb's locks.
- * Return: 0, or
- * * -ENOMEM	- swiotlb has no room. A retry may help.
- * * -EOPNOTSUPP	- swiotlb's memory is shared with the host, and there is no
+ * Return:
+ * * %0		- it is done.
+ * * %-ENOMEM	- swiotlb has no room. A retry may help.
+ * * %-EOPNOTSUPP	- swiotlb's memory is shared with the host, and there is no
  *			  way to tell the IOMMU. A retry does not help.
  */
 int iommu_dma_bounce_take(const struct iommu_dma_transfer *transfer,

@@ -408,8 +408,9 @@ void iommu_dma_free(struct device *dev, size_t size, void *cpu_addr,
  * @attrs: as for the allocation
  *
  * Context: Process context, with the lock of the mm that mmap() holds.
- * Return: 0, or
- * * -ENXIO	- @vma reaches outside the buffer. A retry does not help.
+ * Return:
+ * * %0		- it is done.
+ * * %-ENXIO	- @vma reaches outside the buffer. A retry does not help.
  * * other	- what filling the page table of user space answered.
  */
 int iommu_dma_mmap(struct device *dev, struct vm_area_struct *vma,
@@ -452,10 +453,11 @@ int iommu_dma_mmap(struct device *dev, struct vm_area_struct *vma,
  * @attrs: as for the allocation
  *
  * Context: Process context, may sleep.
- * Return: 0, or
- * * -EINVAL	- one physically contiguous block of 4 GiB or more, which no entry
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- one physically contiguous block of 4 GiB or more, which no entry
  *		  of a list can hold. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * * %-ENOMEM	- out of memory.
  */
 int iommu_dma_get_sgtable(struct device *dev, struct sg_table *sgt,
 			  void *cpu_addr, dma_addr_t dma_addr, size_t size,
@@ -577,8 +579,9 @@ void *iommu_dma_vmap_noncontiguous(struct device *dev, size_t size,
  * @sgt: the table of the buffer
  *
  * Context: Process context, with the lock of the mm that mmap() holds.
- * Return: 0, or
- * * -ENXIO	- @vma reaches outside the buffer. A retry does not help.
+ * Return:
+ * * %0		- it is done.
+ * * %-ENXIO	- @vma reaches outside the buffer. A retry does not help.
  * * other	- what filling the page table of user space answered.
  */
 int iommu_dma_mmap_noncontiguous(struct device *dev, struct vm_area_struct *vma,

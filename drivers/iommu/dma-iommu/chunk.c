@@ -326,9 +326,10 @@ static int take_run(struct iommu_dma_chunk *chunk, unsigned int count,
  * another CPU has changed the word.
  *
  * Context: Any context.
- * Return: 0, or
- * * -ENOSPC	- there is no such run.
- * * -EAGAIN	- the same, but some granules were held for a while: others may have
+ * Return:
+ * * %0		- it is done.
+ * * %-ENOSPC	- there is no such run.
+ * * %-EAGAIN	- the same, but some granules were held for a while: others may have
  *		  seen the chunk fuller than it is. If it has no users,
  *		  iommu_dma_zone_recheck() has to look at it.
  */

@@ -147,11 +147,12 @@ static int finish_range(struct iommu_domain *domain, dma_addr_t start,
  *
  * Context: Any context if @gfp does not block. Takes the locks of the space and
  * of the IOMMU driver.
- * Return: 0, or
- * * -EINVAL	- @size is 0, or so large that it overflows. A retry does not
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- @size is 0, or so large that it overflows. A retry does not
  *		  help.
- * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
- * * -ENOTRECOVERABLE	- the mapping failed and could not be undone: the
+ * * %-ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * %-ENOTRECOVERABLE	- the mapping failed and could not be undone: the
  *			  device may reach the memory, which must not be freed.
  * * other	- the IOMMU driver refused, most often -ENOMEM.
  */
@@ -254,8 +255,9 @@ static bool undo_buffer(struct iommu_domain *domain,
  *
  * Context: Any context if @gfp does not block. Takes the locks of swiotlb and of
  * the IOMMU driver.
- * Return: 0, or nothing is mapped and no slot is taken:
- * * -ENOTRECOVERABLE	- except that undoing it failed, here or in the core. The
+ * Return:
+ * * %0		- all is mapped. If not, nothing is, and no slot is taken:
+ * * %-ENOTRECOVERABLE	- except that undoing it failed, here or in the core. The
  *			  caller must quarantine the IOVA.
  * * other	- as of iommu_dma_bounce_take() or of the IOMMU driver.
  */
@@ -495,9 +497,10 @@ err_roll_back:
  *
  * Context: Any context if @gfp does not block. Takes the locks of the space and
  * of the IOMMU driver, and of swiotlb if there is a @transfer.
- * Return: 0, or
- * * -ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
- * * -ENOTRECOVERABLE	- as for iommu_dma_commit_range().
+ * Return:
+ * * %0		- it is done.
+ * * %-ENOSPC	- no IOVA below the limit, see iommu_dma_space_alloc().
+ * * %-ENOTRECOVERABLE	- as for iommu_dma_commit_range().
  * * other	- as of iommu_dma_bounce_take(), or the IOMMU driver refused, most
  *		  often -ENOMEM.
  */

@@ -531,10 +531,11 @@ static struct iommu_dma_flush *make_flush(struct iommu_domain *domain)
  * away meanwhile.
  *
  * Context: Process context, under the group's mutex. May sleep.
- * Return: 0, also if it is lazy already, or
- * * -EPERM	- a device of the group is untrusted. A retry does not help.
- * * -EOPNOTSUPP	- the IOMMU driver cannot defer. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * Return:
+ * * %0		- it is lazy, perhaps already.
+ * * %-EPERM	- a device of the group is untrusted. A retry does not help.
+ * * %-EOPNOTSUPP	- the IOMMU driver cannot defer. A retry does not help.
+ * * %-ENOMEM	- out of memory.
  */
 int iommu_dma_init_fq(struct iommu_domain *domain)
 {

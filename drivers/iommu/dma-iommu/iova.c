@@ -58,10 +58,11 @@ static struct iommu_dma_zone *zone_of(struct iommu_dma_space *space,
  * @last: highest address that it translates, inclusive
  *
  * Context: Process context, may sleep.
- * Return: 0, or
- * * -EINVAL	- @granule is larger than a page of the CPU, or the range holds
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- @granule is larger than a page of the CPU, or the range holds
  *		  no whole granule. A retry does not help.
- * * -ENOMEM	- out of memory. A retry may help.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 			 dma_addr_t first, dma_addr_t last)
@@ -151,11 +152,12 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_destroy);
  * reserved already, is no error. Bounds are those of iommu_dma_zone_reserve().
  *
  * Context: Process context, may sleep.
- * Return: 0, or
- * * -EBUSY	- a part is in use. Reservations already made stay. A retry may
+ * Return:
+ * * %0		- it is done.
+ * * %-EBUSY	- a part is in use. Reservations already made stay. A retry may
  *		  help when mappings have gone.
- * * -EINVAL	- @last is below @first. A retry does not help.
- * * -ENOMEM	- out of memory. A retry may help.
+ * * %-EINVAL	- @last is below @first. A retry does not help.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_space_reserve(struct iommu_dma_space *space, dma_addr_t first,
 			    dma_addr_t last)

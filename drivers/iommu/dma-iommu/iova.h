@@ -150,13 +150,14 @@ iommu_dma_space_take(struct iommu_dma_space *space,
  * time more of either.
  *
  * Context: Any context. Takes the locks of the zones.
- * Return: 0, or
- * * -EINVAL	- the request is empty or not whole granules, its alignment not a
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- the request is empty or not whole granules, its alignment not a
  *		  power of two, or its offset not below that. A retry does not
  *		  help.
- * * -ENOSPC	- there is no room below the limit. A retry may help when other
+ * * %-ENOSPC	- there is no room below the limit. A retry may help when other
  *		  mappings of the domain have gone.
- * * -ENOMEM	- out of memory. A retry may help.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 static __always_inline int
 iommu_dma_space_alloc(struct iommu_dma_space *space,

@@ -211,14 +211,15 @@ static int link_in_place(struct device *dev, struct dma_iova_state *state,
  *
  * Context: Any context. Takes the locks of the IOMMU driver and, where the memory
  * bounces, of swiotlb.
- * Return: 0, or
- * * -EINVAL	- the part is not within the range or shares a granule with another,
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- the part is not within the range or shares a granule with another,
  *		  @phys has another offset, or the memory would have to be bounced and
  *		  cannot be. A retry does not help.
- * * -EOPNOTSUPP	- the memory is shared with the host, or has to be coherent
+ * * %-EOPNOTSUPP	- the memory is shared with the host, or has to be coherent
  *			  for a device that is not. A retry does not help.
- * * -ENOMEM	- no memory, or no room in swiotlb. A retry may help.
- * * -ENOTRECOVERABLE	- some of it was mapped and could not be undone: the device
+ * * %-ENOMEM	- no memory, or no room in swiotlb. A retry may help.
+ * * %-ENOTRECOVERABLE	- some of it was mapped and could not be undone: the device
  *			  may reach it, and the range is quarantined.
  * * other	- the IOMMU driver refused.
  */
@@ -262,8 +263,9 @@ EXPORT_SYMBOL_GPL(dma_iova_link);
  * @size: bytes, all of which are linked
  *
  * Context: Any context. Takes the locks of the IOMMU driver.
- * Return: 0, or
- * * -EINVAL	- the part is not within the range. A retry does not help.
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- the part is not within the range. A retry does not help.
  * * other	- the IOMMU driver refused. What is linked stays so.
  */
 int dma_iova_sync(struct device *dev, struct dma_iova_state *state,

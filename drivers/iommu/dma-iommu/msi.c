@@ -151,10 +151,11 @@ bool iommu_dma_msi_has(struct iommu_dma_msi *msi, dma_addr_t iova)
  * The window needs a page for every doorbell of the devices that are attached.
  *
  * Context: Process context, may sleep.
- * Return: 0, or
- * * -EINVAL	- the domain is of another type. A retry does not help.
- * * -EEXIST	- the domain has a cookie already. A retry does not help.
- * * -ENOMEM	- out of memory.
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- the domain is of another type. A retry does not help.
+ * * %-EEXIST	- the domain has a cookie already. A retry does not help.
+ * * %-ENOMEM	- out of memory.
  */
 int iommu_get_msi_cookie(struct iommu_domain *domain, dma_addr_t base)
 {
@@ -276,8 +277,9 @@ static int get_doorbell(struct iommu_domain *domain, struct device *dev,
  * A domain without a cookie of this layer needs no translation of its doorbells.
  *
  * Context: Process context, under the group's mutex. May sleep.
- * Return: 0, or
- * * -EINVAL	- the domain could not be set up for the DMA API. A retry does not
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- the domain could not be set up for the DMA API. A retry does not
  *		  help.
  * * other	- as iommu_dma_commit_range() or the IOMMU driver answered.
  */

@@ -177,10 +177,11 @@ static int reserve_region(struct iommu_dma_cookie *cookie,
  * @dev: a device that joins it
  *
  * Context: Process context, under the group's mutex. May sleep.
- * Return: 0, or
- * * -EBUSY	- a region is in use by another device of the group.
- * * -EINVAL	- firmware gave windows for DMA, and all of them are empty.
- * * -ENOMEM	- out of memory.
+ * Return:
+ * * %0		- it is done.
+ * * %-EBUSY	- a region is in use by another device of the group.
+ * * %-EINVAL	- firmware gave windows for DMA, and all of them are empty.
+ * * %-ENOMEM	- out of memory.
  */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev)
 {

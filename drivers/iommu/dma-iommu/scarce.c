@@ -382,9 +382,10 @@ bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone,
  * one chunk, or SCARCE_STEPS regions are done with interrupts off at a time.
  *
  * Context: Any context. Takes the lock of the zone, many times.
- * Return: 0, or
- * * -ENOSPC	- it fits nowhere. A retry may help when some has been given back.
- * * -ENOMEM	- out of memory. A retry may help.
+ * Return:
+ * * %0		- it is done.
+ * * %-ENOSPC	- it fits nowhere. A retry may help when some has been given back.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 				const struct iommu_dma_want *want, u64 *granule)

@@ -208,10 +208,11 @@ static u64 layout_end(const struct iommu_dma_shape *shape,
  * Takes three steps per entry at most.
  *
  * Context: Any context. Takes no locks.
- * Return: 0, or
- * * -EINVAL	- there is nothing to map: no entries, or no bytes in them.
+ * Return:
+ * * %0		- it is done.
+ * * %-EINVAL	- there is nothing to map: no entries, or no bytes in them.
  *		  A retry does not help.
- * * -EOVERFLOW	- the layout is larger than a size_t. A retry does not help.
+ * * %-EOVERFLOW	- the layout is larger than a size_t. A retry does not help.
  */
 int iommu_dma_plan_make(struct iommu_dma_plan *plan,
 			const struct iommu_dma_shape *shape,

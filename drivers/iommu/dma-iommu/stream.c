@@ -330,9 +330,10 @@ struct iommu_dma_p2p {
  * @bus: set to the bus address of one that is reached past the IOMMU
  *
  * Context: Any context.
- * Return: The kind, or
- * * -EREMOTEIO	- there is no way from the device to that memory. A retry does not
- *		  help.
+ * Return:
+ * * others	- the kind.
+ * * %-EREMOTEIO	- there is no way from the device to that memory. A retry does not
+ *			  help.
  */
 VISIBLE_IF_KUNIT int iommu_dma_p2p_kind(struct device *dev,
 					struct pci_p2pdma_map_state *state,
@@ -477,14 +478,15 @@ static int refuse_list(const struct iommu_dma_transfer *transfer,
  *
  * Context: Any context. Takes the locks of the IOVA space, of the IOMMU driver and,
  * where an entry bounces, of swiotlb.
- * Return: The number of DMA segments, at least 1, or
- * * -EINVAL	- the list is empty or too large, has a buffer that would have to be
+ * Return:
+ * * 1 or more	- the number of DMA segments.
+ * * %-EINVAL	- the list is empty or too large, has a buffer that would have to be
  *		  bounced and cannot be, or is shared with the host. A retry does
  *		  not help.
- * * -ENOMEM	- no room or no memory. A retry may help.
- * * -EIO	- the IOMMU driver refused.
- * * -EREMOTEIO	- there is no way from the device to an entry's memory, which is
- *		  another device's. A retry does not help.
+ * * %-ENOMEM	- no room or no memory. A retry may help.
+ * * %-EIO	- the IOMMU driver refused.
+ * * %-EREMOTEIO	- there is no way from the device to an entry's memory, which is
+ *			  another device's. A retry does not help.
  */
 int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		     enum dma_data_direction dir, unsigned long attrs)

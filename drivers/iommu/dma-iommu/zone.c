@@ -303,9 +303,10 @@ void iommu_dma_zone_destroy(struct iommu_dma_zone *zone)
  * CPU has to look for another chunk.
  *
  * Context: Any context. May take the lock of the zone.
- * Return: 0, or
- * * -ENOSPC	- found nothing; iommu_dma_zone_alloc_scarce() may.
- * * -ENOMEM	- out of memory. A retry may help.
+ * Return:
+ * * %0		- it is done.
+ * * %-ENOSPC	- found nothing; iommu_dma_zone_alloc_scarce() may.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_zone_alloc(struct iommu_dma_zone *zone,
 			 const struct iommu_dma_want *want, u64 *granule)
@@ -609,10 +610,11 @@ static int reserve_part(struct iommu_dma_zone *zone, u64 first, u64 *last,
  * one at a time.
  *
  * Context: Process context, may sleep. Takes the lock of the zone.
- * Return: 0, or
- * * -EBUSY	- a part is taken. What has been reserved stays so. A retry may
+ * Return:
+ * * %0		- it is done.
+ * * %-EBUSY	- a part is taken. What has been reserved stays so. A retry may
  *		  help when it has been given back.
- * * -ENOMEM	- out of memory. A retry may help.
+ * * %-ENOMEM	- out of memory. A retry may help.
  */
 int iommu_dma_zone_reserve(struct iommu_dma_zone *zone, u64 first, u64 last)
 {

@@ -12,6 +12,7 @@
  */
 
 #include <linux/mm.h>
+#include <linux/string_choices.h>
 #include <linux/vmalloc.h>
 
 #include "edu_hostile.h"
@@ -131,7 +132,7 @@ void hostile_tell_all(struct kunit *test, const dma_addr_t *iova, bool write,
 
 	for (target = hostile.target; target < hostile_end(); target++)
 		if (iova[target - hostile.target])
-			hostile_tell(test, target, write ? "write" : "read",
+			hostile_tell(test, target, str_write_read(write),
 				     iova[target - hostile.target],
 				     allowed ? "allowed" : "denied");
 }

@@ -37,6 +37,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_choices.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 #include <linux/vmstat.h>
@@ -481,7 +482,7 @@ static int quick_with(enum which which, unsigned int granules,
 	if (ns > loop)
 		report(which, average(ns - loop, BATCHES * PAIRS), "ns",
 		       "alloc and free %u granule%s%s", granules,
-		       granules > 1 ? "s" : "", what);
+		       str_plural(granules), what);
 	else
 		ret = -EIO;
 

@@ -38,7 +38,7 @@ void mock_table_init(struct mock_table *table, spinlock_t *lock)
 int mock_table_init_flat(struct mock_table *table, size_t nr,
 			 unsigned int shift)
 {
-	table->flat = kvcalloc(nr, sizeof(*table->flat), GFP_KERNEL);
+	table->flat = kvzalloc_objs(*table->flat, nr);
 	table->nr = nr;
 	table->shift = shift;
 	return table->flat ? 0 : -ENOMEM;

@@ -116,7 +116,7 @@ static struct scatterlist *make_list(struct kunit *test, struct sg_table *table,
 
 static struct scatterlist *save_list(struct scatterlist *sgl, int n)
 {
-	struct scatterlist *copy = kvcalloc(n, sizeof(*copy), GFP_KERNEL);
+	struct scatterlist *copy = kvzalloc_objs(*copy, n);
 	struct scatterlist *sg;
 	int i;
 
@@ -519,12 +519,11 @@ struct plan_case {
 
 #define ENTRIES(...)						\
 	.entries = { __VA_ARGS__ },				\
-	.n = sizeof((struct entry[]){ __VA_ARGS__ }) / sizeof(struct entry)
+	.n = ARRAY_SIZE(((struct entry[]){ __VA_ARGS__ }))
 
 #define SEGMENTS(...)						\
 	.segments = { __VA_ARGS__ },				\
-	.segs = sizeof((struct segment[]){ __VA_ARGS__ }) /	\
-		sizeof(struct segment)
+	.segs = ARRAY_SIZE(((struct segment[]){ __VA_ARGS__ }))
 
 #define GIB(n) ((n) * 0x40000000ULL)
 
