@@ -285,18 +285,16 @@ static __always_inline void plain_next_run(struct iommu_dma_walk *walk,
 {
 	size_t mask = plan->shape->granule - 1;
 	struct phys_vec *vec = run->vec, *end = vec + IOMMU_DMA_PIECES_OF_RUN;
-	struct scatterlist *sg = walk->sg, *next_sg;
+	struct scatterlist *sg = walk->sg;
 	/* Where no piece begins */
 	phys_addr_t next_phys = ~(phys_addr_t)0;
 	int left = walk->left;
 	u64 size = 0;
 
-	for (; left; sg = next_sg, left--) {
+	for (; left; sg = sg_next(sg), left--) {
 		phys_addr_t phys = sg_phys(sg);
 		size_t len = plain_size(sg, mask, whole);
 
-		/* Before a piece is written, which may be anything's memory, too */
-		next_sg = sg_next(sg);
 		if (unlikely(!sg->length))
 			continue;
 		if (!whole)
