@@ -64,7 +64,7 @@ enum iommu_dma_chunk_state {
  *
  * The maps are written by any CPU, without a lock, with atomic operations, and so is
  * @late. All else is written under the lock of the zone, and @plain without it as
- * well; @base to @next are read without it.
+ * well; @base to @ring are read without it.
  */
 struct iommu_dma_chunk {
 	unsigned long map[IOMMU_DMA_CHUNK_WORDS];

@@ -205,6 +205,17 @@ static int to_want(const struct iommu_dma_space *space,
 	return 0;
 }
 
+/* Also, if @other_way, see to it that what is kept for later is no reason to refuse */
+static int alloc_soon(struct iommu_dma_zone *zone, bool other_way,
+		      const struct iommu_dma_want *want, u64 *granule)
+{
+	int ret = iommu_dma_zone_alloc(zone, want, granule);
+
+	if (ret == -ENOSPC && other_way && iommu_dma_zone_give_back(zone, want))
+		ret = iommu_dma_zone_alloc(zone, want, granule);
+	return ret;
+}
+
 /* What was not found in the zone that it should come from, nor in @other, if any */
 static int alloc_scarce(struct iommu_dma_zone *zone,
 			struct iommu_dma_zone *other,
@@ -236,9 +247,9 @@ static int alloc_any(struct iommu_dma_space *space,
 			swap(zone, other);
 	}
 
-	ret = iommu_dma_zone_alloc(zone, &want, &granule);
+	ret = alloc_soon(zone, other || request->at_once, &want, &granule);
 	if (ret == -ENOSPC && other)
-		ret = iommu_dma_zone_alloc(other, &want, &granule);
+		ret = alloc_soon(other, request->at_once, &want, &granule);
 	if (ret && !request->at_once) {
 		trace_dma_iommu_search(space->low.group, request->size,
 				       request->align, request->limit);

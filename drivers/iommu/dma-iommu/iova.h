@@ -141,10 +141,13 @@ iommu_dma_space_take(struct iommu_dma_space *space,
  *
  * Looks above 4 GiB first, or below if that is preferred, and at both before it
  * looks harder in either. The order depends on the request and on what is free
- * now, never on what went before.
+ * now, and else only on whether iommu_dma_zone_give_back() has been called in this
+ * jiffy, which is called before it goes to the other zone.
  *
- * Takes the steps of iommu_dma_zone_alloc(), at most twice, if they find
- * something; else those of iommu_dma_zone_alloc_scarce() as well.
+ * Takes the steps of iommu_dma_zone_alloc(), at most three times, and those of
+ * iommu_dma_zone_give_back(), if they find something; else those of
+ * iommu_dma_zone_alloc_scarce() as well. With @at_once, instead of the latter one
+ * time more of either.
  *
  * Context: Any context. Takes the locks of the zones.
  * Return:

@@ -178,7 +178,9 @@ static void settle_late(struct iommu_dma_zone *zone)
  * Before, sees to what those have left who did not get the lock meanwhile: to
  * LATE_STEPS chunks, with the steps of iommu_dma_zone_settle() for each. More are left
  * when others give back at the same time: then takes the lock again for these, LATE_TRIES
- * times, unless somebody else has it. What is left then is for who has it next.
+ * times, unless somebody else has it. What is left then is for who has it next. So a
+ * caller that has interrupts off has them off for LATE_TRIES * LATE_STEPS chunks more
+ * each time; they are let in between two tries if not.
  *
  * Context: The lock of the zone is held.
  */
@@ -342,9 +344,11 @@ static void leave_ring(struct iommu_dma_zone *zone,
 	/* Pairs with READ_ONCE() in iommu_dma_zone_go_on() */
 	smp_store_release(&last->next, chunk->next);
 	if (slots->newest[class] == chunk)
-		slots->newest[class] = chunk == last ? NULL : last;
+		/* Pairs with READ_ONCE() in iommu_dma_zone_go_on() */
+		smp_store_release(&slots->newest[class],
+				  chunk == last ? NULL : last);
 	slots->nr[class]--;
-	chunk->ring = NULL;
+	WRITE_ONCE(chunk->ring, NULL);
 	WRITE_ONCE(chunk->users, 0);
 	iommu_dma_zone_settle(zone, chunk);
 }
@@ -365,12 +369,13 @@ static void join_ring(struct iommu_dma_zone *zone,
 	/* What the CPU looks at may be another one's, or nobody's */
 	if (!last || last->ring != &slots->newest[class])
 		last = slots->newest[class];
-	chunk->ring = &slots->newest[class];
+	WRITE_ONCE(chunk->ring, &slots->newest[class]);
 	WRITE_ONCE(chunk->next, last ? last->next : chunk);
 	if (last)
 		/* Pairs with READ_ONCE() in iommu_dma_zone_go_on() */
 		smp_store_release(&last->next, chunk);
-	slots->newest[class] = chunk;
+	/* Pairs with READ_ONCE() in iommu_dma_zone_go_on() */
+	smp_store_release(&slots->newest[class], chunk);
 	if (++slots->nr[class] >
 	    min(IOMMU_DMA_RING_MOST(class), zone->max_ring))
 		leave_ring(zone, slots, class, chunk);
@@ -395,11 +400,16 @@ static void join_ring(struct iommu_dma_zone *zone,
 bool iommu_dma_zone_go_on(struct iommu_dma_zone *zone, unsigned int class,
 			  const struct iommu_dma_want *want, u64 *granule)
 {
-	struct iommu_dma_chunk *chunk =
-		iommu_dma_slots_chunk(zone->slots, class);
-
+	struct iommu_dma_slots *slots = raw_cpu_ptr(zone->slots);
+	struct iommu_dma_chunk *chunk = READ_ONCE(slots->chunk[class]);
 	int ret;
 
+	/*
+	 * Where it was shared for once, it may be in the ring of another CPU. What
+	 * join_ring() and leave_ring() write is seen, or what was there before.
+	 */
+	if (chunk && READ_ONCE(chunk->ring) != &slots->newest[class])
+		chunk = READ_ONCE(slots->newest[class]);
 	/* All chunks that there ever were are there for as long as the zone is */
 	if (chunk)
 		chunk = READ_ONCE(chunk->next);
@@ -415,8 +425,8 @@ bool iommu_dma_zone_go_on(struct iommu_dma_zone *zone, unsigned int class,
 		iommu_dma_zone_recheck(zone, chunk);
 	if (ret)
 		return false;
-	/* Pairs with READ_ONCE() in iommu_dma_slots_chunk() */
-	smp_store_release(&raw_cpu_ptr(zone->slots)->chunk[class], chunk);
+	/* Pairs with READ_ONCE() above, and in iommu_dma_slots_chunk() */
+	smp_store_release(&slots->chunk[class], chunk);
 	return true;
 }
 

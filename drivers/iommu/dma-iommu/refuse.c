@@ -17,11 +17,9 @@
 
 #include <kunit/visibility.h>
 #include <linux/ratelimit.h>
+#include <trace/events/dma_iommu.h>
 
 #include "private.h"
-
-#define CREATE_TRACE_POINTS
-#include <trace/events/dma_iommu.h>
 
 /* How often the log is told */
 VISIBLE_IF_KUNIT struct ratelimit_state iommu_dma_refusals =

@@ -13,6 +13,8 @@
  * Principle: everything that is free is found, and in bounded steps. Between two of
  * them interrupts are let in, if the caller has them on.
  *
+ * Step 2 is also taken before a request goes where it would rather not, now and then.
+ *
  * Bounds. "log n" is that of region.c; "a chunk's steps" are those of
  * iommu_dma_chunk_take(), 512 at most.
  *
@@ -61,7 +63,10 @@ static bool take_from_any(struct iommu_dma_zone *zone,
 	return true;
 }
 
-/* See to all that was given back by who did not get the lock */
+/*
+ * See to all that was given back by who did not get the lock: at least LATE_STEPS of
+ * owner.c a time, and each chunk is left once until it has been seen to.
+ */
 static void see_to_late(struct iommu_dma_zone *zone)
 {
 	unsigned long flags;
@@ -327,6 +332,39 @@ static int search_regions(struct iommu_dma_zone *zone,
 out:
 	iommu_dma_spares_free(&spares);
 	return ret;
+}
+
+/**
+ * iommu_dma_zone_give_back() - Return what is kept for later to the regions
+ * @zone: the zone
+ * @want: what iommu_dma_zone_alloc() has found nothing for
+ *
+ * For a request that can be had elsewhere, or in another way, as what nothing is taken
+ * of is a bad reason for that. Where the zone is full indeed, it is in vain each time: so
+ * it is done once per jiffy at most, for all that ask, and not for what the zone would
+ * not hold if it were empty.
+ *
+ * Takes the steps of iommu_dma_zone_clear_slots() for each CPU, and those of
+ * iommu_dma_zone_give_up_empty() for all that are kept. Of these, those for one CPU, or
+ * for SCARCE_STEPS chunks are done with interrupts off at a time; all of them if the
+ * caller has interrupts off.
+ *
+ * Context: Any context. Takes the lock of the zone, many times.
+ * Return: true if that was done, so that another try is worth it.
+ */
+bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone,
+			      const struct iommu_dma_want *want)
+{
+	unsigned long last = READ_ONCE(zone->given_back), now = jiffies;
+	u64 end = min(want->limit, zone->regions.last);
+
+	if (end < zone->regions.first ||
+	    want->count > end - zone->regions.first + 1 || last == now ||
+	    !try_cmpxchg(&zone->given_back, &last, now))
+		return false;
+	see_to_late(zone);
+	give_back_empty(zone);
+	return true;
 }
 
 /**

@@ -285,16 +285,18 @@ static __always_inline void plain_next_run(struct iommu_dma_walk *walk,
 {
 	size_t mask = plan->shape->granule - 1;
 	struct phys_vec *vec = run->vec, *end = vec + IOMMU_DMA_PIECES_OF_RUN;
-	struct scatterlist *sg = walk->sg;
+	struct scatterlist *sg = walk->sg, *next_sg;
 	/* Where no piece begins */
 	phys_addr_t next_phys = ~(phys_addr_t)0;
 	int left = walk->left;
 	u64 size = 0;
 
-	for (; left; sg = sg_next(sg), left--) {
+	for (; left; sg = next_sg, left--) {
 		phys_addr_t phys = sg_phys(sg);
 		size_t len = plain_size(sg, mask, whole);
 
+		/* Before a piece is written, which may be anything's memory, too */
+		next_sg = sg_next(sg);
 		if (unlikely(!sg->length))
 			continue;
 		if (!whole)
@@ -453,10 +455,11 @@ static void clear_dma_fields(struct scatterlist *sg)
 /* Of a whole list that is one segment */
 static int write_one(const struct iommu_dma_plan *plan, dma_addr_t iova)
 {
+	/* Read once: for all the compiler knows, the list may hold the plan */
+	int i, nents = plan->nents;
 	struct scatterlist *sg;
-	int i;
 
-	for_each_sg(plan->sgl, sg, plan->nents, i)
+	for_each_sg(plan->sgl, sg, nents, i)
 		clear_dma_fields(sg);
 	next_segment(plan, NULL, iova, plan->size);
 	return 1;
@@ -467,13 +470,13 @@ static int plain_write(const struct iommu_dma_plan *plan, dma_addr_t iova)
 	unsigned int len = 0, max_seg = plan->shape->max_seg;
 	size_t mask = plan->shape->granule - 1;
 	struct scatterlist *sg, *seg = NULL;
+	int i, segs = 0, nents = plan->nents;
 	dma_addr_t seg_end = 0;
-	int i, segs = 0;
 
 	if (plan->whole && plan->size <= max_seg)
 		return write_one(plan, iova);
 
-	for_each_sg(plan->sgl, sg, plan->nents, i) {
+	for_each_sg(plan->sgl, sg, nents, i) {
 		unsigned int length = sg->length;
 		dma_addr_t addr = iova + (sg->offset & mask);
 

@@ -322,7 +322,7 @@ static void show_zone(struct seq_file *m, struct iommu_dma_space *space,
 	if (zone->regions.first > zone->regions.last)
 		return;
 
-	iommu_dma_zone_survey(zone, zone->regions.last, &survey);
+	iommu_dma_zone_survey(zone, &survey);
 	seq_printf(m, "zone group=%d zone=%s first=%#llx last=%#llx",
 		   zone->group, name, zone->regions.first << shift,
 		   ((zone->regions.last + 1) << shift) - 1);

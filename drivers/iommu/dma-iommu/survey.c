@@ -164,7 +164,6 @@ static void add(struct iommu_dma_survey *survey, const struct stretch *stretch,
 /**
  * iommu_dma_zone_survey() - Say what a zone consists of
  * @zone: the zone
- * @limit: highest granule that is looked at
  * @survey: filled in
  *
  * Takes log n steps with interrupts off for each region, and 512 with those of the
@@ -172,13 +171,13 @@ static void add(struct iommu_dma_survey *survey, const struct stretch *stretch,
  *
  * Context: Any context. Takes the lock of the zone, many times.
  */
-void iommu_dma_zone_survey(struct iommu_dma_zone *zone, u64 limit,
+void iommu_dma_zone_survey(struct iommu_dma_zone *zone,
 			   struct iommu_dma_survey *survey)
 {
 	struct walk walk = {
 		.zone = zone,
 		.at = zone->regions.first,
-		.last = min(limit, zone->regions.last),
+		.last = zone->regions.last,
 	};
 	struct stretch stretch;
 	u64 hole = 0;

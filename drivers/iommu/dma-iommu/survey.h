@@ -47,7 +47,7 @@ struct iommu_dma_survey {
 	u64 highest;
 };
 
-void iommu_dma_zone_survey(struct iommu_dma_zone *zone, u64 limit,
+void iommu_dma_zone_survey(struct iommu_dma_zone *zone,
 			   struct iommu_dma_survey *survey);
 u64 iommu_dma_zone_picture(struct iommu_dma_zone *zone, u64 first, u64 last,
 			   u64 part[IOMMU_DMA_PICTURE_PARTS]);

@@ -257,6 +257,7 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 		min(chunks / IOMMU_DMA_KEPT_SHARE, (u64)IOMMU_DMA_KEPT_MOST);
 	zone->max_ring = clamp(chunks / IOMMU_DMA_RING_SHARE, 1ULL,
 			       (u64)IOMMU_DMA_CHUNK_GRANULES);
+	zone->given_back = jiffies - 1;
 	ret = iommu_dma_regions_init(&zone->regions, first, last);
 	if (ret)
 		return ret;

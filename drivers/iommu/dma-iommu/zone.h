@@ -12,6 +12,7 @@
 #include <linux/bitmap.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/jiffies.h>
 #include <linux/llist.h>
 #include <linux/percpu.h>
 #include <linux/xarray.h>
@@ -38,7 +39,8 @@
 /*
  * How many chunks a CPU has at most for requests of a class: what 256 of the largest of
  * these take, as many as a queue of lazy mode holds, and a few more. Also, a part of the
- * zone at most.
+ * zone at most. Many CPUs may have all of it: those of their chunks that are empty go
+ * back when somebody finds none, and the others could not go anywhere.
  */
 #define IOMMU_DMA_RING_MOST(class) ((4U << 3 * (class)) + 8)
 #define IOMMU_DMA_RING_SHARE 4
@@ -48,7 +50,7 @@
  * @chunk: the one that is looked at first, one per class of requests, or NULL: a hint,
  *	   written without a lock
  * @newest: of the CPU's ring, one per class, or NULL. This and the ring are written under
- *	    the lock of the zone, by any CPU
+ *	    the lock of the zone, by any CPU, and read without it
  * @nr: chunks in each ring
  */
 struct iommu_dma_slots {
@@ -113,6 +115,7 @@ static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
  *	    zone, see chunk.c
  * @slots: the chunks that CPUs allocate from, and their rings
  * @next_cpu: the CPU that is looked at next, if it is dead
+ * @given_back: when all was last given back that is kept, in jiffies
  * @group: IOMMU group that the space is for, or -1: for who traces
  * @counts: what has happened
  *
@@ -131,6 +134,7 @@ struct iommu_dma_zone {
 	struct list_head unused;
 	struct iommu_dma_slots __percpu *slots;
 	unsigned int next_cpu;
+	unsigned long given_back;
 	int group;
 	struct iommu_dma_zone_counts counts;
 };
@@ -180,6 +184,8 @@ void iommu_dma_zone_recheck(struct iommu_dma_zone *zone,
 			    struct iommu_dma_chunk *chunk);
 
 /* scarce.c */
+bool iommu_dma_zone_give_back(struct iommu_dma_zone *zone,
+			      const struct iommu_dma_want *want);
 int iommu_dma_zone_alloc_scarce(struct iommu_dma_zone *zone,
 				const struct iommu_dma_want *want,
 				u64 *granule);

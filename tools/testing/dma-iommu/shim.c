@@ -168,6 +168,18 @@ bool shim_cpu_online(unsigned int cpu)
 	return __atomic_load_n(&online, __ATOMIC_RELAXED) >> cpu & 1;
 }
 
+static unsigned long now;
+
+unsigned long shim_jiffies(void)
+{
+	return __atomic_load_n(&now, __ATOMIC_RELAXED);
+}
+
+void shim_tick(void)
+{
+	__atomic_fetch_add(&now, 1, __ATOMIC_RELAXED);
+}
+
 void shim_set_online(unsigned int cpu, bool is)
 {
 	if (is)
@@ -375,6 +387,7 @@ void shim_stir_now(void)
 			shim_set_cpu(cpu);
 		break;
 	case 1:
+		shim_tick();
 		for (cpu = stir_random() % 1000; cpu; cpu--)
 			__asm__ __volatile__("" : : : "memory");
 		break;

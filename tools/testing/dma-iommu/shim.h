@@ -43,6 +43,9 @@ void shim_set_cpu(unsigned int cpu);
 bool shim_cpu_online(unsigned int cpu);
 void shim_set_online(unsigned int cpu, bool online);
 
+unsigned long shim_jiffies(void);
+void shim_tick(void);
+
 /* Sections in which nothing that was there when they began is freed by RCU */
 void shim_enter(void);
 void shim_leave(void);

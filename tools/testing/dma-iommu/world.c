@@ -431,29 +431,35 @@ static bool to_want(const struct world *world,
 	return true;
 }
 
+/* Is nothing there taken at all? */
+static bool is_empty(const struct world *world, u64 first, u64 last)
+{
+	size_t at = item_at(world, first);
+
+	return at == world->count || world->item[at].first > last;
+}
+
 /* Is there a chunk for each class of each CPU, and nothing else in it? */
 static bool is_roomy(const struct world *world, u64 first, u64 last)
 {
-	size_t at;
-
 	first = max(first, world->first);
 	last = min(last, world->last);
-	at = item_at(world, first);
 	return first <= last &&
 	       last - first >= 2 * SHIM_CPUS * IOMMU_DMA_CLASSES *
 				       IOMMU_DMA_CHUNK_GRANULES &&
-	       (at == world->count || world->item[at].first > last);
+	       is_empty(world, first, last);
 }
 
-/* Where there is plenty of room it is used, in the right order */
+/* Where all is free, or there is plenty of room, it is used in the right order */
 static void check_zone(struct world *world, bool prefer_low,
 		       const struct iommu_dma_want *want, u64 first)
 {
 	if (want->limit < world->border)
 		return;
-	if (prefer_low && first >= world->border &&
-	    is_roomy(world, 0, world->border - 1))
-		differs(world, "above 4 GiB, but there is room below");
+	/* What is kept goes back once per jiffy */
+	if (prefer_low && first >= world->border && world->ticked &&
+	    fits_low(world, want) && is_empty(world, 0, world->border - 1))
+		differs(world, "above 4 GiB, but nothing is taken below");
 	if (!prefer_low && first < world->border &&
 	    is_roomy(world, world->border, want->limit))
 		differs(world, "below 4 GiB, but there is room above");
@@ -485,6 +491,9 @@ static int take_one(struct world *world, const struct iommu_dma_request *request
 	bool fits;
 	int ret;
 
+	world->ticked = !world->ticked;
+	if (world->ticked)
+		shim_tick();
 	say(world, "take %zx, align %zx + %zx, limit %llx%s", request->size,
 	    request->align, request->offset, (ullong)request->limit,
 	    request->prefer_32bit ? ", low" : "");

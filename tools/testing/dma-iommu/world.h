@@ -58,6 +58,7 @@ struct item {
  * @quarantined: bytes that should be
  * @full: how many items are many: giving back goes before taking then
  * @step: which step this is
+ * @ticked: the last request came in a jiffy of its own
  * @verbose: say each step
  */
 struct world {
@@ -74,6 +75,7 @@ struct world {
 	long quarantined;
 	size_t full;
 	unsigned long step;
+	bool ticked;
 	bool verbose;
 };
 

@@ -711,7 +711,7 @@ static void test_slot_stuck(struct kunit *test)
 				mock_span(mock, cases[i].at, cases[i].size));
 		KUNIT_EXPECT_EQ(test, mock_slots_used(dev),
 				used + mock_slots_of(1));
-		slot = page_to_phys(mock_stuck_page(domain));
+		slot = mock_stuck(domain);
 		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 		iommu_dma_bounce_drop(dev, slot);
 	}

@@ -583,7 +583,7 @@ static void test_left_by_failure(struct kunit *test)
 	kunit_end_suppress_warning(test, oracle.hushed);
 	expect_found(&oracle, 0);
 
-	slot = page_to_phys(mock_stuck_page(oracle.domain));
+	slot = mock_stuck(oracle.domain);
 	hush(&oracle);
 	iommu_dma_debug_slot_dropped(oracle.dev, slot, GRANULE);
 	expect_violations(&oracle, 1);

@@ -9,6 +9,7 @@
  */
 
 #include <kunit/test.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
@@ -384,6 +385,68 @@ static void test_prefer_32bit(struct kunit *test)
 	iova = take(test, space, SZ_8K, 0, NO_LIMIT);
 	KUNIT_EXPECT_LT(test, iova, SZ_4G);
 	give(test, space, iova, SZ_8K);
+	KUNIT_EXPECT_EQ(test, used(test, space), 0);
+}
+
+/* Have chunks kept that nothing is taken of, by this CPU and for any */
+static void keep_chunks(struct kunit *test, struct iommu_dma_space *space,
+			dma_addr_t *iova, unsigned int nr, dma_addr_t limit)
+{
+	u64 before = used(test, space);
+
+	for (unsigned int i = 0; i < nr; i++)
+		iova[i] = take(test, space, CHUNK, 0, limit);
+	/* Every other one first: kept are those that come back first */
+	for (unsigned int i = 0; i < nr; i += 2)
+		give(test, space, iova[i], CHUNK);
+	for (unsigned int i = 1; i < nr; i += 2)
+		give(test, space, iova[i], CHUNK);
+	KUNIT_EXPECT_EQ(test, used(test, space), before);
+	/* They are given back once per jiffy at most, and may just have been */
+	msleep(2 * MSEC_PER_SEC / HZ);
+}
+
+/*
+ * Test that chunks which are kept for later, and of which nothing is taken, do not send
+ * who prefers 32 bits above, and do not refuse who would rather have small pages than
+ * wait for a search.
+ */
+static void test_kept(struct kunit *test)
+{
+	struct iommu_dma_space *space =
+		new_space(test, SZ_4K, SZ_2G, SZ_4G + SZ_2G - 1);
+	const struct iommu_dma_request low_at_once = {
+		.size = SZ_2G,
+		.limit = U32_MAX,
+		.at_once = true,
+	};
+	const struct iommu_dma_request at_once = {
+		.size = SZ_2G,
+		.limit = NO_LIMIT,
+		.prefer_32bit = true,
+		.at_once = true,
+	};
+	const unsigned int nr = SZ_2G / CHUNK;
+	dma_addr_t *kept =
+		kunit_kcalloc(test, nr, sizeof(*kept), GFP_KERNEL);
+	dma_addr_t iova = 0, above = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	keep_chunks(test, space, kept, nr, U32_MAX);
+	iova = take_32(test, space, SZ_2G);
+	KUNIT_EXPECT_EQ(test, iova, SZ_2G);
+	give(test, space, iova, SZ_2G);
+
+	keep_chunks(test, space, kept, nr, U32_MAX);
+	KUNIT_ASSERT_EQ(test, iommu_dma_space_alloc(space, &low_at_once, &iova),
+			0);
+	KUNIT_EXPECT_EQ(test, iova, SZ_2G);
+
+	keep_chunks(test, space, kept, nr, NO_LIMIT);
+	KUNIT_ASSERT_EQ(test, iommu_dma_space_alloc(space, &at_once, &above), 0);
+	KUNIT_EXPECT_EQ(test, above, SZ_4G);
+	give(test, space, above, SZ_2G);
+	give(test, space, iova, SZ_2G);
 	KUNIT_EXPECT_EQ(test, used(test, space), 0);
 }
 
@@ -891,6 +954,7 @@ static struct kunit_case iova_cases[] = {
 	KUNIT_CASE(test_apertures),
 	KUNIT_CASE(test_bad_spaces),
 	KUNIT_CASE(test_prefer_32bit),
+	KUNIT_CASE(test_kept),
 	KUNIT_CASE(test_reserve),
 	KUNIT_CASE(test_reserve_all),
 	KUNIT_CASE(test_late_reservation),

@@ -835,18 +835,18 @@ void mock_forget_tables(struct mock *mock)
 }
 
 /**
- * mock_stuck_page() - Find what mock_fault::unmap_nth left mapped
+ * mock_stuck() - Find what mock_fault::unmap_nth left mapped
  * @domain: a domain of the mock, in which something was left
  *
  * Context: Any context.
- * Return: the first page of it.
+ * Return: the physical address of it.
  */
-struct page *mock_stuck_page(struct iommu_domain *domain)
+phys_addr_t mock_stuck(struct iommu_domain *domain)
 {
 	phys_addr_t phys = 0;
 
 	mock_lookup(domain, to_mock_domain(domain)->stuck, &phys, NULL);
-	return phys_to_page(phys);
+	return phys;
 }
 
 /**

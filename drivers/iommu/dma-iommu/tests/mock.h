@@ -294,7 +294,7 @@ bool mock_reach(struct iommu_domain *domain, dma_addr_t iova, phys_addr_t *phys,
 		int *prot);
 unsigned int mock_tables_left(struct mock *mock);
 void mock_forget_tables(struct mock *mock);
-struct page *mock_stuck_page(struct iommu_domain *domain);
+phys_addr_t mock_stuck(struct iommu_domain *domain);
 size_t mock_unstick(struct iommu_domain *domain);
 size_t mock_clear(struct iommu_domain *domain);
 size_t mock_left_behind(struct mock *mock);

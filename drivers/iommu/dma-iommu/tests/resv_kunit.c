@@ -503,6 +503,44 @@ static void test_second_device_conflict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 }
 
+/*
+ * Test that a second device is not refused for a region of its own in which the first
+ * one had something mapped that nobody has any more, and that only waits for the flush.
+ */
+static void test_second_device_waiting(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct mock_traits traits = { .nr_regions = 1 };
+	struct iommu_domain *domain;
+	struct mock_given given;
+	struct device *second;
+	dma_addr_t iova;
+
+	mock->lazy = true;
+	/* So that it waits for longer than this test takes */
+	mock->shadow = true;
+	traits.sibling = mock_device(mock);
+	domain = iommu_get_domain_for_dev(traits.sibling);
+	iova = dma_map_single(traits.sibling, mock_buffer(test, SZ_16K), SZ_16K,
+			      DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(traits.sibling, iova));
+	dma_unmap_single(traits.sibling, iova, SZ_16K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_TRUE(test, mock_reachable(domain, iova, SZ_16K));
+
+	traits.regions[0] = (struct mock_region){
+		.first = iova,
+		.last = iova + SZ_16K - 1,
+		.type = IOMMU_RESV_RESERVED,
+	};
+	second = mock_device_like(mock, &traits);
+	KUNIT_EXPECT_TRUE(test, dev_dma_iommu(second));
+	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_refused(second));
+	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, iova, SZ_16K));
+	given = mock_give_all(mock, traits.sibling);
+	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, iova,
+						iova + SZ_16K - 1), 0);
+}
+
 /* Test that devices of different groups do not bind each other. */
 static void test_other_group(struct kunit *test)
 {
@@ -574,6 +612,7 @@ static struct kunit_case resv_cases[] = {
 	KUNIT_CASE(test_second_device_same_region),
 	KUNIT_CASE(test_second_device_windows),
 	KUNIT_CASE(test_second_device_conflict),
+	KUNIT_CASE(test_second_device_waiting),
 	KUNIT_CASE(test_other_group),
 	KUNIT_CASE_PARAM(test_second_device_misfit, misfit_gen_params),
 	{}

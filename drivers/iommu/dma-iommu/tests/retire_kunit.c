@@ -401,7 +401,8 @@ static void test_short_undo(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
 		if (way == BUFFER)
 			KUNIT_EXPECT_GT(test,
-					page_count(mock_stuck_page(domain)), 0);
+					page_count(phys_to_page(mock_stuck(domain))),
+					0);
 		KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 	}
 }

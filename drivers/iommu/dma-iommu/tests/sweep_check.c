@@ -170,7 +170,7 @@ void sweep_expect_quarantine(struct sweep *sweep)
 		SWEEP_EXPECT_EQ(slots, sweep->way->slots);
 	/* Where nothing was cleared, nothing was invalidated */
 	if (!sweep->head)
-		sweep->head = mock_stuck_page(sweep->domain);
+		sweep->head = phys_to_page(mock_stuck(sweep->domain));
 	if (sweep->way->owns)
 		SWEEP_EXPECT_TRUE(page_count(sweep->head));
 	sweep_expect_pages(sweep, true);

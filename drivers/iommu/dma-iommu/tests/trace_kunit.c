@@ -6,11 +6,11 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
-#include <linux/kmsg_dump.h>
 #include <linux/ratelimit.h>
 #include <trace/events/dma_iommu.h>
 
 #include "../private.h"
+#include "log.h"
 #include "mock.h"
 
 /**
@@ -350,31 +350,6 @@ static void test_quarantine(struct kunit *test)
 
 /* The log */
 
-static u64 log_end(void)
-{
-	struct kmsg_dump_iter iter;
-
-	kmsg_dump_rewind(&iter);
-	return iter.next_seq;
-}
-
-/* How many lines from number @from on have all of @words in them */
-static unsigned int lines_with(u64 from, const char *device, const char *words)
-{
-	struct kmsg_dump_iter iter;
-	unsigned int count = 0;
-	char line[256];
-	size_t len;
-
-	kmsg_dump_rewind(&iter);
-	iter.cur_seq = from;
-	while (kmsg_dump_get_line(&iter, false, line, sizeof(line) - 1, &len)) {
-		line[len] = '\0';
-		count += strstr(line, device) && strstr(line, words);
-	}
-	return count;
-}
-
 /* As if nothing had been refused for long */
 static u64 begin_log(void)
 {
@@ -385,7 +360,7 @@ static u64 begin_log(void)
 static void expect_line(struct kunit *test, u64 from, struct device *dev,
 			const char *words)
 {
-	KUNIT_EXPECT_EQ_MSG(test, lines_with(from, dev_name(dev), words), 1,
+	KUNIT_EXPECT_EQ_MSG(test, log_lines(from, dev_name(dev), words), 1,
 			    "%s", words);
 }
 
@@ -421,7 +396,7 @@ static void test_log_limited(struct kunit *test)
 	for (int i = 0; i < 100; i++)
 		KUNIT_EXPECT_EQ(test, map(dev, memory, SZ_8M),
 				DMA_MAPPING_ERROR);
-	KUNIT_EXPECT_EQ(test, lines_with(from, dev_name(dev), "refused"), 5);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), "refused"), 5);
 }
 
 /*
@@ -441,9 +416,9 @@ static void test_log_silent(struct kunit *test)
 	iommu_dma_alloc(dev, SZ_8M, &iova, GFP_KERNEL | __GFP_NOWARN, 0);
 	/* There is nothing to be known of it */
 	iommu_dma_map_phys(dev, virt_to_phys(memory), 0, DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, lines_with(from, dev_name(dev), "refused"), 0);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), "refused"), 0);
 	map(dev, memory, SZ_8M);
-	KUNIT_EXPECT_EQ(test, lines_with(from, dev_name(dev), "refused"), 1);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), "refused"), 1);
 }
 
 static struct kunit_case trace_cases[] = {

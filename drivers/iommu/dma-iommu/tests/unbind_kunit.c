@@ -10,12 +10,12 @@
 #include <kunit/static_stub.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
-#include <linux/kmsg_dump.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/vmalloc.h>
 
 #include "../private.h"
+#include "log.h"
 #include "mock.h"
 
 static int probe(struct platform_device *pdev)
@@ -131,32 +131,6 @@ static void test_left_behind(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, quarantined(dev), all);
 }
 
-/* Number of the next line of the log */
-static u64 next_line(void)
-{
-	struct kmsg_dump_iter iter;
-
-	kmsg_dump_rewind(&iter);
-	return iter.next_seq;
-}
-
-/* How many lines of the log from number @from on have @device and @text in them */
-static unsigned int count_lines(u64 from, const char *device, const char *text)
-{
-	struct kmsg_dump_iter iter;
-	unsigned int count = 0;
-	char line[256];
-	size_t len;
-
-	kmsg_dump_rewind(&iter);
-	iter.cur_seq = from;
-	while (kmsg_dump_get_line(&iter, false, line, sizeof(line) - 1, &len)) {
-		line[len] = 0;
-		count += strstr(line, device) && strstr(line, text);
-	}
-	return count;
-}
-
 /*
  * Test that what is left is reported once: whose it was, how many mappings of how many
  * bytes, without those that wait in a lazy domain, and be the device coherent or not.
@@ -193,16 +167,16 @@ static void test_message(struct kunit *test)
 	snprintf(text, sizeof(text),
 		 "left 3 DMA mappings of %u bytes, which are cut off now",
 		 SZ_8K + SZ_16K + SZ_32K);
-	from = next_line();
+	from = log_end();
 	device_release_driver(dev);
-	KUNIT_EXPECT_EQ(test, count_lines(from, dev_name(dev), text), 1);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), text), 1);
 	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
 	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K + SZ_16K + SZ_32K);
 
 	KUNIT_ASSERT_EQ(test, device_attach(dev), 1);
 	device_release_driver(dev);
-	KUNIT_EXPECT_EQ(test, count_lines(from, "", "DMA mappings"), 1);
+	KUNIT_EXPECT_EQ(test, log_lines(from, "", "DMA mappings"), 1);
 }
 
 /* Test that the report does not claim what could not be done */
@@ -216,13 +190,13 @@ static void test_not_cut_off(struct kunit *test)
 	bind_all(test);
 	map_one(test, dev, mock_buffer(test, SZ_8K), SZ_8K);
 	mock->fault.unmap_nth = 1;
-	from = next_line();
+	from = log_end();
 	device_release_driver(dev);
-	KUNIT_EXPECT_EQ(test, count_lines(from, dev_name(dev),
-					  "left 1 DMA mappings of 8192 bytes"),
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev),
+					"left 1 DMA mappings of 8192 bytes"),
 			1);
-	KUNIT_EXPECT_EQ(test, count_lines(from, dev_name(dev),
-					  "not all of which could be cut off"),
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev),
+					"not all of which could be cut off"),
 			1);
 	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K);
 	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
