@@ -150,10 +150,11 @@ static u64 plain_end(const struct iommu_dma_shape *shape,
 	size_t mask = shape->granule - 1;
 	unsigned int bits = 0;
 	struct scatterlist *sg;
+	int i, left = nents;
 	u64 end = 0;
-	int i;
 
-	for_each_sg(sgl, sg, nents, i) {
+	/* Counting down takes less, and here nothing else is done */
+	for (sg = sgl; left > 0; sg = sg_next(sg), left--) {
 		bits |= sg->offset | sg->length;
 		end += sg->length;
 	}
