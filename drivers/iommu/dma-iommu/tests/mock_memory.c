@@ -152,14 +152,17 @@ static bool is_in(struct io_tlb_pool *pool, phys_addr_t phys)
 	return phys >= pool->start && phys < pool->end;
 }
 
-/* Nobody adds a pool meanwhile */
+/* Nobody adds a pool meanwhile, and a test may have taken them all away */
 static struct io_tlb_pool *first_pool(struct device *dev)
 {
+	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+
+	if (!mem)
+		return NULL;
 #ifdef CONFIG_SWIOTLB_DYNAMIC
-	return list_first_entry_or_null(&dev->dma_io_tlb_mem->pools,
-					struct io_tlb_pool, node);
+	return list_first_entry_or_null(&mem->pools, struct io_tlb_pool, node);
 #else
-	return &dev->dma_io_tlb_mem->defpool;
+	return &mem->defpool;
 #endif
 }
 
