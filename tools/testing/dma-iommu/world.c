@@ -456,6 +456,9 @@ static void check_zone(struct world *world, bool prefer_low,
 {
 	if (want->limit < world->border)
 		return;
+	if (prefer_low && first >= world->border &&
+	    is_roomy(world, 0, world->border - 1))
+		differs(world, "above 4 GiB, but there is room below");
 	/* What is kept goes back once per jiffy */
 	if (prefer_low && first >= world->border && world->ticked &&
 	    fits_low(world, want) && is_empty(world, 0, world->border - 1))
