@@ -160,10 +160,20 @@ static unsigned long long number_of(const struct line *line, const char *key)
 	return value;
 }
 
+/* What is read may be shown on a terminal, which would do as it is told */
+static void defuse(char *text)
+{
+	for (; *text; text++)
+		if (*text != '\n' && !isprint((unsigned char)*text))
+			*text = '?';
+}
+
 static void split(struct line *line, char *text)
 {
-	char *word = strtok(text, "\n ");
+	char *word;
 
+	defuse(text);
+	word = strtok(text, "\n ");
 	line->nr = 0;
 	line->kind = word ?: "";
 	while (word && (word = strtok(NULL, "\n "))) {
@@ -523,8 +533,7 @@ static void json_text(const char *key, const char *value)
 	for (; *value; value++) {
 		if (*value == '"' || *value == '\\')
 			putchar('\\');
-		if ((unsigned char)*value >= ' ')
-			putchar(*value);
+		putchar(*value);
 	}
 	putchar('"');
 }
