@@ -148,6 +148,13 @@ static bool missed_by_flush(struct mock_domain *mdom, dma_addr_t first,
 	return false;
 }
 
+/* Of pages that swiotlb has got together, only the first one has a reference */
+static bool is_free(struct mock *mock, unsigned long pfn)
+{
+	return pfn_valid(pfn) && !page_count(pfn_to_page(pfn)) &&
+	       !(mock->bouncer && mock_is_slot(mock->bouncer, PFN_PHYS(pfn)));
+}
+
 /* Memory that a device can reach must belong to somebody */
 static void check_owned(struct mock *mock, dma_addr_t first, dma_addr_t last,
 			void *entry, const char *when)
@@ -161,7 +168,7 @@ static void check_owned(struct mock *mock, dma_addr_t first, dma_addr_t last,
 		return;
 
 	for (; pfn < end; pfn++)
-		if (pfn_valid(pfn) && !page_count(pfn_to_page(pfn)))
+		if (is_free(mock, pfn))
 			complain(mock, "page %#lx is free and reachable %s",
 				 pfn, when);
 }

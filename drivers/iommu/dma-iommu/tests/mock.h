@@ -336,6 +336,7 @@ bool mock_read(struct device *dev, dma_addr_t iova, void *to, size_t size);
 bool mock_write(struct device *dev, dma_addr_t iova, const void *from,
 		size_t size);
 bool mock_fill(struct device *dev, dma_addr_t iova, u8 byte, size_t size);
+bool mock_is_slot(struct device *dev, phys_addr_t phys);
 bool mock_in_slot(struct device *dev, dma_addr_t iova);
 bool mock_slot_taken(struct device *dev, phys_addr_t phys);
 unsigned long mock_slots_used(struct device *dev);

@@ -11,6 +11,7 @@
 #include <linux/io.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/rculist.h>
 #include <linux/swiotlb.h>
 
 #include "../private.h"
@@ -176,6 +177,36 @@ static struct io_tlb_pool *next_pool(struct device *dev,
 	return NULL;
 }
 
+static struct io_tlb_pool *find_pool(struct device *dev, phys_addr_t phys)
+{
+	struct io_tlb_pool *pool;
+
+	for (pool = first_pool(dev); pool; pool = next_pool(dev, pool))
+		if (is_in(pool, phys))
+			return pool;
+#ifdef CONFIG_SWIOTLB_DYNAMIC
+	/* Made for one mapping, as there was no slot */
+	guard(rcu)();
+	list_for_each_entry_rcu(pool, &dev->dma_io_tlb_pools, node)
+		if (is_in(pool, phys))
+			return pool;
+#endif
+	return NULL;
+}
+
+/**
+ * mock_is_slot() - Is memory a slot, taken or not?
+ * @dev: a device that may bounce
+ * @phys: an address in it
+ *
+ * Context: Any context.
+ * Return: true if swiotlb has it.
+ */
+bool mock_is_slot(struct device *dev, phys_addr_t phys)
+{
+	return find_pool(dev, phys);
+}
+
 /**
  * mock_in_slot() - Is it a slot that a device has at an IOVA?
  * @dev: the device
@@ -186,16 +217,11 @@ static struct io_tlb_pool *next_pool(struct device *dev,
  */
 bool mock_in_slot(struct device *dev, dma_addr_t iova)
 {
-	struct io_tlb_pool *pool;
 	phys_addr_t phys;
 	int prot;
 
-	if (!mock_reach(iommu_get_domain_for_dev(dev), iova, &phys, &prot))
-		return false;
-	for (pool = first_pool(dev); pool; pool = next_pool(dev, pool))
-		if (is_in(pool, phys))
-			return true;
-	return false;
+	return mock_reach(iommu_get_domain_for_dev(dev), iova, &phys, &prot) &&
+	       find_pool(dev, phys);
 }
 
 /**
@@ -208,10 +234,8 @@ bool mock_in_slot(struct device *dev, dma_addr_t iova)
  */
 bool mock_slot_taken(struct device *dev, phys_addr_t phys)
 {
-	struct io_tlb_pool *pool = first_pool(dev);
+	struct io_tlb_pool *pool = find_pool(dev, phys);
 
-	while (pool && !is_in(pool, phys))
-		pool = next_pool(dev, pool);
 	return pool && pool->slots[(phys - pool->start) / IO_TLB_SIZE]
 				       .orig_addr != ~(phys_addr_t)0;
 }
@@ -273,6 +297,11 @@ bool mock_poison_slots(struct device *dev, u8 byte)
 }
 #else /* CONFIG_SWIOTLB */
 static bool has_slots(struct device *dev)
+{
+	return false;
+}
+
+bool mock_is_slot(struct device *dev, phys_addr_t phys)
 {
 	return false;
 }
