@@ -544,7 +544,7 @@ inline drain_queue(i)
 	od
 }
 
-/* flush.c iommu_dma_flush_drain(): if (!anything_waits(flush)) */
+/* flush.c iommu_dma_flush_drain(): if (!iommu_dma_flush_waiting(flush)) */
 inline drain()
 {
 	/* All that was queued before is to be free when this is over */
@@ -559,9 +559,9 @@ inline drain()
 	do
 	/* flush.c waiting(): unsigned int tail = READ_ONCE(queue->tail); */
 	/* flush.c waiting(): return tail - smp_load_acquire(&queue->head); */
-	:: i < QUEUES && !waiting(i) -> i++
-	:: i < QUEUES && waiting(i) -> more = 1; break
-	:: i == QUEUES -> break
+	/* flush.c iommu_dma_flush_waiting(): sum += waiting(per_cpu_ptr(flush->queues, cpu)); */
+	:: i < QUEUES -> more = more || waiting(i); i++
+	:: else -> break
 	od;
 	if
 	:: more -> more = 0;
