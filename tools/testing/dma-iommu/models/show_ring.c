@@ -38,6 +38,11 @@ struct timer_list {
 #define smp_store_release(p, value) (*(p) = (value))
 #define __percpu
 
+/* Of stats.h: nothing here counts */
+struct iommu_dma_flush_stats {
+	int unused;
+};
+
 /* Of iova.h, and of iommu-pages.h: they note what is released */
 struct iommu_dma_space {
 	unsigned int shift;
@@ -52,6 +57,12 @@ static bool iommu_dma_space_free(struct iommu_dma_space *space, dma_addr_t iova,
 {
 	released[count++] = iova;
 	return true;
+}
+
+/* The oracle, which only looks on */
+static void iommu_dma_debug_release_late(struct iommu_dma_space *space,
+					 dma_addr_t iova, size_t size)
+{
 }
 
 static void iommu_put_pages_list(struct iommu_pages_list *list)
