@@ -12,6 +12,7 @@ help:
 	@echo '                kernels that look for mistakes (KASAN, KCSAN, UBSAN ...), coverage, models'
 	@echo 'make coverage   the lines and branches that the KUnit suites reach, and what is left'
 	@echo 'make hostile    sixteen devices that attack, a thousand times, and QEMU as a witness'
+	@echo 'make models     what is proven by spin and CBMC of lazy mode, the chunks and the plan'
 	@echo 'make mutate     break the layer in stated ways, one at a time, and see that tests fail'
 	@echo 'make soak       all devices busy for MINUTES=n, and disturbed in every way'
 	@echo 'make bench      what mapping costs a driver, beside the pristine base'
@@ -50,6 +51,11 @@ coverage:
 hostile:
 	@lab/need build qemu
 	@lab/hostile
+
+models:
+	@lab/need models
+	@lab/overlay
+	@lab/models
 
 mutate:
 	@lab/need build qemu userspace
@@ -94,4 +100,4 @@ clean:
 distclean:
 	@rm -rf out
 
-.PHONY: help run test test-all coverage hostile mutate soak bench bench-iova check configurations tree clean distclean
+.PHONY: help run test test-all coverage hostile models mutate soak bench bench-iova check configurations tree clean distclean
