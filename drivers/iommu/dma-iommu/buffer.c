@@ -14,6 +14,7 @@
  * Locks: none of its own.
  */
 
+#include <kunit/visibility.h>
 #include <linux/dma-map-ops.h>
 #include <linux/iommu-dma.h>
 #include <linux/overflow.h>
@@ -378,6 +379,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	refuse_buffer(dev, alloc_size, gfp, attrs, ret);
 	return NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_alloc);
 
 /**
  * iommu_dma_free() - Free what iommu_dma_alloc() allocated
@@ -397,6 +399,7 @@ void iommu_dma_free(struct device *dev, size_t size, void *cpu_addr,
 	if (unmap_pages(dev, handle, count))
 		free_memory(dev, cpu_addr, (size_t)count << PAGE_SHIFT);
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_free);
 
 /**
  * iommu_dma_mmap() - Map a coherent buffer to user space

@@ -448,3 +448,4 @@ bool iommu_dma_space_next_used(struct iommu_dma_space *space, dma_addr_t *iova,
 	*size = count << space->shift;
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_space_next_used);

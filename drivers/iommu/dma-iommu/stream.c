@@ -628,6 +628,7 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (iommu_dma_need_cache_sync(dev, attrs))
 		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_cpu);
 }
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_unmap_sg);
 
 static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		    enum dma_data_direction dir, bool for_cpu)
