@@ -703,21 +703,40 @@ static void test_fail_nth(struct kunit *test)
  * @work: of the interrupt
  * @oracle: who is looked at
  * @iova: a mapping of SIZE bytes that is given back while it is mapped
- * @hardirq: it was an interrupt
+ * @interrupted: it was one, or what PREEMPT_RT has of that
  */
 struct interrupt {
 	struct irq_work work;
 	struct oracle *oracle;
 	dma_addr_t iova;
-	bool hardirq;
+	bool interrupted;
 };
 
 static void release_in_interrupt(struct irq_work *work)
 {
 	struct interrupt *irq = container_of(work, struct interrupt, work);
 
-	irq->hardirq = in_hardirq();
+	irq->interrupted = IS_ENABLED(CONFIG_PREEMPT_RT) ? in_interrupt() :
+							   in_hardirq();
 	iommu_dma_debug_release(irq->oracle->space, irq->iova, SIZE);
+}
+
+/* In this task, whose warnings are expected */
+static void interrupt(struct interrupt *irq)
+{
+	unsigned long flags;
+
+	/* Interrupts are tasks of their own there: as near as this one gets */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		local_bh_disable();
+		release_in_interrupt(&irq->work);
+		local_bh_enable();
+		return;
+	}
+	local_irq_save(flags);
+	irq_work_queue(&irq->work);
+	local_irq_restore(flags);
+	irq_work_sync(&irq->work);
 }
 
 /* Test that a violation is found in an interrupt as anywhere else */
@@ -729,18 +748,13 @@ static void test_interrupt(struct kunit *test)
 		.oracle = &oracle,
 		.iova = map(&oracle, SIZE),
 	};
-	unsigned long flags;
 
 	kunit_warning_suppress(test) {
-		/* So that it comes in this task, whose warnings are expected */
-		local_irq_save(flags);
-		irq_work_queue(&irq.work);
-		local_irq_restore(flags);
-		irq_work_sync(&irq.work);
+		interrupt(&irq);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	expect_found(&oracle, 1);
-	KUNIT_EXPECT_TRUE(test, irq.hardirq);
+	KUNIT_EXPECT_TRUE(test, irq.interrupted);
 	unmap(&oracle, irq.iova, SIZE);
 }
 
