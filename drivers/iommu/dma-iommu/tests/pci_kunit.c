@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of PCI devices: the windows of their host bridges, and which addresses
- * they prefer.
+ * Tests of PCI devices: the windows of their host bridges, which addresses they
+ * prefer, and whether they are trusted.
  *
  * The PCI device of a test stands for one of the mock's: it has the same IOMMU
  * group, and the same data.
  */
 
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/iommu-dma.h>
 #include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
@@ -212,11 +214,38 @@ static void test_forcedac(struct kunit *test)
 	}
 }
 
+/* Test that nobody becomes trusted by clearing a flag [B15]. */
+static void test_untrusted_is_latched(struct kunit *test)
+{
+	struct dev_iommu iommu = {};
+	struct pci_dev *pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	pdev->dev.bus = &pci_bus_type;
+	pdev->untrusted = true;
+
+	/* The architecture also asks for devices that have no IOMMU, or not yet */
+	iommu_dma_settle_device(&pdev->dev);
+
+	pdev->dev.iommu = &iommu;
+	dev_set_dma_iommu(&pdev->dev);
+	pdev->untrusted = false;
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(&pdev->dev));
+	pdev->untrusted = true;
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
+	pdev->untrusted = false;
+	iommu_dma_settle_device(&pdev->dev);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
+}
+
 static struct kunit_case pci_cases[] = {
 	KUNIT_CASE(test_bridge),
 	KUNIT_CASE_SLOW(test_random_windows),
 	KUNIT_CASE(test_no_window),
 	KUNIT_CASE(test_forcedac),
+	KUNIT_CASE(test_untrusted_is_latched),
 	{}
 };
 

@@ -12,7 +12,6 @@
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
 #include <linux/kthread.h>
-#include <linux/pci.h>
 #include <linux/slab.h>
 
 #include "../../dma-iommu.h"
@@ -338,36 +337,6 @@ static void test_table(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, ops->sync_sg_for_device);
 }
 
-/* Test that nobody becomes trusted by clearing a flag [B15]. */
-static void test_untrusted_is_latched(struct kunit *test)
-{
-	struct dev_iommu iommu = {};
-	struct pci_dev *pdev;
-
-	if (!IS_ENABLED(CONFIG_PCI))
-		kunit_skip(test, "no PCI");
-
-	pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, pdev);
-	pdev->dev.bus = &pci_bus_type;
-	pdev->untrusted = true;
-
-	/* The architecture also asks for devices that have no IOMMU, or not yet */
-	iommu_dma_settle_device(&pdev->dev);
-
-	pdev->dev.iommu = &iommu;
-	dev_set_dma_iommu(&pdev->dev);
-	pdev->untrusted = false;
-	iommu_dma_settle_device(&pdev->dev);
-	KUNIT_EXPECT_FALSE(test, iommu_dma_dev_untrusted(&pdev->dev));
-	pdev->untrusted = true;
-	iommu_dma_settle_device(&pdev->dev);
-	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
-	pdev->untrusted = false;
-	iommu_dma_settle_device(&pdev->dev);
-	KUNIT_EXPECT_TRUE(test, iommu_dma_dev_untrusted(&pdev->dev));
-}
-
 /*
  * Test that a PCI device is given addresses below 4 GiB while there are any,
  * and then those above.
@@ -486,7 +455,6 @@ static struct kunit_case setup_cases[] = {
 	KUNIT_CASE(test_range_map_windows),
 	KUNIT_CASE(test_coherency_is_settled),
 	KUNIT_CASE(test_table),
-	KUNIT_CASE(test_untrusted_is_latched),
 	KUNIT_CASE(test_prefer_32bit),
 	KUNIT_CASE(test_join_at_once),
 	{}
