@@ -106,7 +106,8 @@ static noinline __cold dma_addr_t refuse(int ret, struct device *dev,
  * where the buffer bounces, of swiotlb.
  * Return: The DMA address, with @phys's offset into a granule, or
  * DMA_MAPPING_ERROR. A retry may help when other mappings are gone, unless the
- * request can never succeed.
+ * request can never succeed. Where a mapping has failed and could not be undone, that
+ * the device may still reach the buffer is in the log only.
  */
 dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			      enum dma_data_direction dir, unsigned long attrs)
@@ -432,7 +433,8 @@ static void sync_in_place(struct scatterlist *sgl, int nents,
 
 /*
  * The DMA API knows four errnos and gives each a meaning. -EREMOTEIO speaks of
- * peer-to-peer memory, of which an IOMMU driver knows nothing.
+ * peer-to-peer memory, of which an IOMMU driver knows nothing; none of them of
+ * memory that may still be reached, -ENOTRECOVERABLE: the log has a warning.
  */
 static int to_dma_errno(int ret)
 {
@@ -484,7 +486,8 @@ static int refuse_list(const struct iommu_dma_transfer *transfer,
  *		  bounced and cannot be, or is shared with the host. A retry does
  *		  not help.
  * * %-ENOMEM	- no room or no memory. A retry may help.
- * * %-EIO	- the IOMMU driver refused.
+ * * %-EIO	- the IOMMU driver refused; or the mapping failed and could not be undone:
+ *		  that the device may still reach some of it is in the log only.
  * * %-EREMOTEIO	- there is no way from the device to an entry's memory, which is
  *			  another device's. A retry does not help.
  */
