@@ -17,6 +17,12 @@
 
 #include "iova.h"
 
+/* The IOMMU API says IOVAs in an unsigned long, which may be less than a dma_addr_t */
+static dma_addr_t last_usable(dma_addr_t last)
+{
+	return min_t(dma_addr_t, last, ULONG_MAX);
+}
+
 /* Move @first to the start of the lowest granule that may be handed out */
 static bool first_usable(size_t granule, dma_addr_t *first)
 {
@@ -33,8 +39,7 @@ static bool first_usable(size_t granule, dma_addr_t *first)
  */
 static u64 last_granule(const struct iommu_dma_space *space, dma_addr_t last)
 {
-	if (last == ~(dma_addr_t)0)
-		last--;
+	last = min_t(dma_addr_t, last, ULONG_MAX - 1);
 	return (last - (space->granule - 1)) >> space->shift;
 }
 
@@ -74,8 +79,9 @@ int iommu_dma_space_init(struct iommu_dma_space *space, size_t granule,
 	if (granule > PAGE_SIZE)
 		return -EINVAL;
 
+	last = last_usable(last);
 	if (!first_usable(granule, &first) || last < first ||
-	    last - first < granule - (last != ~(dma_addr_t)0))
+	    last - first < (last == ULONG_MAX ? granule : granule - 1))
 		return -EINVAL;
 
 	space->shift = ilog2(granule);
@@ -120,7 +126,7 @@ bool iommu_dma_space_is(const struct iommu_dma_space *space, size_t granule,
 			dma_addr_t first, dma_addr_t last)
 {
 	return first_usable(granule, &first) && space->granule == granule &&
-	       space->first == first && space->last == last;
+	       space->first == first && space->last == last_usable(last);
 }
 
 /**

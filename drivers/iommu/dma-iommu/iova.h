@@ -26,7 +26,7 @@
  *	   of the same zone if there is only one
  * @first: lowest IOVA that may be handed out
  * @last: highest IOVA that may be handed out
- * @quarantined: bytes that are never handed out again
+ * @quarantined: bytes that are never handed out again, each once
  */
 struct iommu_dma_space {
 	struct iommu_dma_zone low;
