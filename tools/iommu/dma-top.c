@@ -422,6 +422,15 @@ static double flush_us(const struct sample *old, const struct group *group)
 	return ns / 1e3 / flushes;
 }
 
+/* Of what counts both: one that wraps around, as on 32 bits, may be below the other */
+static unsigned long long live(const struct device *device, enum count made,
+			       enum count gone)
+{
+	if (device->count[made] < device->count[gone])
+		return 0;
+	return device->count[made] - device->count[gone];
+}
+
 static unsigned long long refused(const struct device *device)
 {
 	unsigned long long sum = 0;
@@ -474,12 +483,12 @@ static void show_device(const struct sample *old, const struct sample *new,
 	       device->name, device->group, device->mode,
 	       group ? human(live_bytes(group)) : "-",
 	       group && group->nr_devices > 1 ? '*' : ' ',
-	       device->count[MAPS] - device->count[UNMAPS],
+	       live(device, MAPS, UNMAPS),
 	       or_dash(rate(old, new, device, MAPS)),
 	       or_dash(rate(old, new, device, UNMAPS)),
 	       or_dash(rate(old, new, device, SLOTS)),
-	       device->count[SLOTS] - device->count[SLOTS_BACK],
-	       refused(device), or_dash(group ? flush_us(old, group) : -1));
+	       live(device, SLOTS, SLOTS_BACK), refused(device),
+	       or_dash(group ? flush_us(old, group) : -1));
 }
 
 static void show_zone(const struct group *group, const struct zone *zone)
