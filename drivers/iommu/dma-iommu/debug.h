@@ -30,11 +30,13 @@ struct scatterlist;
  * @violations: of the model, since boot
  * @guesses: ranges that nobody knew any more what they map, since boot
  * @records: stretches of IOVA that the models of all domains hold now
+ * @checked: how often a stretch of a page table was held against a model, since boot
  */
 struct iommu_dma_debug_counts {
 	unsigned int violations;
 	unsigned int guesses;
 	unsigned int records;
+	u64 checked;
 };
 
 #ifdef CONFIG_IOMMU_DMA_DEBUG

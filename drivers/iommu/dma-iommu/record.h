@@ -7,6 +7,8 @@
 #ifndef __DMA_IOMMU_RECORD_H
 #define __DMA_IOMMU_RECORD_H
 
+#include <linux/debugfs.h>
+
 #include "private.h"
 
 /**
@@ -116,6 +118,23 @@ static inline bool iommu_dma_record_gone(const struct iommu_dma_debug *debug,
 {
 	return record->stale && record->since < debug->ended;
 }
+
+#ifdef CONFIG_IOMMU_DEBUGFS
+
+/* Where to say what was found. It may be an error, and all files in it then are. */
+static inline struct dentry *iommu_dma_debug_dir(void)
+{
+	return debugfs_create_dir("dma-debug", iommu_debugfs_dir);
+}
+
+#else /* CONFIG_IOMMU_DEBUGFS */
+
+static inline struct dentry *iommu_dma_debug_dir(void)
+{
+	return ERR_PTR(-ENODEV);
+}
+
+#endif /* CONFIG_IOMMU_DEBUGFS */
 
 struct iommu_dma_record *iommu_dma_record_at(struct iommu_dma_debug *debug,
 					     u64 first, u64 last);

@@ -7,6 +7,7 @@
  * mock_test_exit() asks it.
  */
 
+#include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
 #include <linux/irq_work.h>
@@ -744,6 +745,45 @@ static void test_interrupt(struct kunit *test)
 	unmap(&oracle, irq.iova, SIZE);
 }
 
+/* Test that what is held against the model is counted */
+static void test_checked(struct kunit *test)
+{
+	struct oracle oracle = make_oracle(test, mock_device(test->priv));
+	u64 checked = iommu_dma_debug_counts().checked;
+	dma_addr_t iova = map(&oracle, SIZE);
+
+	KUNIT_EXPECT_GT(test, iommu_dma_debug_counts().checked, checked);
+	checked = iommu_dma_debug_counts().checked;
+	dma_sync_single_for_cpu(oracle.dev, iova, SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_GT(test, iommu_dma_debug_counts().checked, checked);
+	unmap(&oracle, iova, SIZE);
+}
+
+/* Test that there are files which say what was found, for root to read */
+static void test_files(struct kunit *test)
+{
+	static const char *const names[] = { "violations", "guesses", "records",
+					     "checked" };
+	struct dentry *parent = debugfs_lookup("iommu", NULL);
+	struct dentry *dir, *file;
+
+	KUNIT_ASSERT_EQ(test, !!parent, IS_ENABLED(CONFIG_IOMMU_DEBUGFS));
+	if (!parent)
+		return;
+	dir = debugfs_lookup("dma-debug", parent);
+	dput(parent);
+	KUNIT_ASSERT_NOT_NULL(test, dir);
+	for (int i = 0; i < ARRAY_SIZE(names); i++) {
+		file = debugfs_lookup(names[i], dir);
+		KUNIT_EXPECT_NOT_NULL(test, file);
+		if (!file)
+			continue;
+		KUNIT_EXPECT_EQ(test, d_inode(file)->i_mode, S_IFREG | 0400);
+		dput(file);
+	}
+	dput(dir);
+}
+
 /* Test that of many mappings of any size, in any order, no record is left */
 static void test_nothing_left(struct kunit *test)
 {
@@ -803,6 +843,8 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE(test_no_memory),
 	KUNIT_CASE(test_fail_nth),
 	KUNIT_CASE(test_interrupt),
+	KUNIT_CASE(test_checked),
+	KUNIT_CASE(test_files),
 	KUNIT_CASE(test_nothing_left),
 	{}
 };
