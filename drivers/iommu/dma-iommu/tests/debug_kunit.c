@@ -14,6 +14,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/vmalloc.h>
 
 #include "../private.h"
 #include "mock.h"
@@ -416,6 +417,128 @@ static void test_page_waits(struct kunit *test)
 	iommu_dma_debug_pages_freed(oracle.dev, &page, 1);
 	expect_violations(&oracle, 0);
 	mock_drain(oracle.domain);
+}
+
+/* A buffer of a page that the layer allocates, and frees when it is unmapped */
+enum buffer_kind {
+	SCATTERED,
+	BLOCK,
+	NONCONTIGUOUS,
+	PAGES,
+};
+
+static const struct buffer_case {
+	const char *name;
+	enum buffer_kind kind;
+} buffer_cases[] = {
+	{ "coherent", SCATTERED },
+	{ "coherent, in one block", BLOCK },
+	{ "non-contiguous", NONCONTIGUOUS },
+	{ "pages", PAGES },
+};
+
+KUNIT_ARRAY_PARAM_DESC(buffer, buffer_cases, name);
+
+/**
+ * struct buffer - One of them
+ * @kind: of the buffer
+ * @dev: who it is for
+ * @memory: the kernel's address, if it is coherent
+ * @sgt: its table, if it is non-contiguous
+ * @page: its page
+ * @iova: where the device sees it
+ */
+struct buffer {
+	enum buffer_kind kind;
+	struct device *dev;
+	void *memory;
+	struct sg_table *sgt;
+	struct page *page;
+	dma_addr_t iova;
+};
+
+static struct buffer make_buffer(struct oracle *oracle)
+{
+	const struct buffer_case *param = oracle->test->param_value;
+	struct buffer buffer = { .kind = param->kind, .dev = oracle->dev };
+	gfp_t gfp = param->kind == BLOCK ? GFP_ATOMIC : GFP_KERNEL;
+
+	switch (buffer.kind) {
+	case SCATTERED:
+	case BLOCK:
+		buffer.memory = dma_alloc_coherent(oracle->dev, PAGE_SIZE,
+						   &buffer.iova, gfp);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.memory);
+		KUNIT_ASSERT_EQ(oracle->test, is_vmalloc_addr(buffer.memory),
+				buffer.kind == SCATTERED);
+		buffer.page = buffer.kind == BLOCK ?
+				      virt_to_page(buffer.memory) :
+				      vmalloc_to_page(buffer.memory);
+		break;
+	case NONCONTIGUOUS:
+		buffer.sgt = dma_alloc_noncontiguous(oracle->dev, PAGE_SIZE,
+						     DMA_BIDIRECTIONAL, gfp, 0);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.sgt);
+		buffer.page = sg_page(buffer.sgt->sgl);
+		buffer.iova = sg_dma_address(buffer.sgt->sgl);
+		break;
+	case PAGES:
+		buffer.page = dma_alloc_pages(oracle->dev, PAGE_SIZE,
+					      &buffer.iova, DMA_BIDIRECTIONAL,
+					      gfp);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.page);
+		break;
+	}
+	return buffer;
+}
+
+static void free_buffer(struct buffer *buffer)
+{
+	switch (buffer->kind) {
+	case SCATTERED:
+	case BLOCK:
+		dma_free_coherent(buffer->dev, PAGE_SIZE, buffer->memory,
+				  buffer->iova);
+		break;
+	case NONCONTIGUOUS:
+		dma_free_noncontiguous(buffer->dev, PAGE_SIZE, buffer->sgt,
+				       DMA_BIDIRECTIONAL);
+		break;
+	case PAGES:
+		dma_free_pages(buffer->dev, PAGE_SIZE, buffer->page,
+			       buffer->iova, DMA_BIDIRECTIONAL);
+		break;
+	}
+}
+
+/*
+ * Test that a buffer which is freed while the device reaches it, at another address than
+ * its own, is found, and nothing if it does not, in a lazy domain either.
+ */
+static void test_buffer_freed(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct buffer buffer;
+	struct oracle oracle;
+	dma_addr_t iova;
+
+	for (int lazy = 0; lazy < 2; lazy++) {
+		mock->lazy = lazy;
+		oracle = make_oracle(test, mock_device(mock));
+		buffer = make_buffer(&oracle);
+		hush(&oracle);
+		free_buffer(&buffer);
+		expect_violations(&oracle, 0);
+
+		buffer = make_buffer(&oracle);
+		oracle.phys = page_to_phys(buffer.page);
+		iova = map_past(&oracle, PAGE_SIZE);
+		hush(&oracle);
+		free_buffer(&buffer);
+		expect_violations(&oracle, 1);
+		unmap_past(&oracle, iova, PAGE_SIZE);
+		expect_found(&oracle, 0);
+	}
 }
 
 /* Test that page-table pages which are about to be freed before a flush are found */
@@ -833,6 +956,7 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE_PARAM(test_released_early, release_gen_params),
 	KUNIT_CASE(test_flush_began_early),
 	KUNIT_CASE(test_page_waits),
+	KUNIT_CASE_PARAM(test_buffer_freed, buffer_gen_params),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
