@@ -189,6 +189,7 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
 	if (!ret) {
 		iommu_dma_debug_pages(dev, *iova, pages, count);
+		iommu_dma_debug_ours(dev, *iova, (size_t)count << PAGE_SHIFT);
 		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return pages;
 	}
@@ -221,6 +222,7 @@ static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 void iommu_dma_free_pages(struct device *dev, size_t size, struct page *page,
 			  dma_addr_t dma_handle)
 {
+	iommu_dma_debug_ours(dev, dma_handle, size);
 	if (!unmap_pages(dev, dma_handle, pages_of(size)))
 		return;
 
@@ -372,6 +374,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!ret) {
 		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
 				       alloc_size, DMA_BIDIRECTIONAL);
+		iommu_dma_debug_ours(dev, *handle, alloc_size);
 		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return cpu_addr;
 	}

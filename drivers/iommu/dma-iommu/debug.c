@@ -461,7 +461,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_debug_removed);
 
 /*
  * Say so if a device can reach memory in its domain. @last is inclusive. With
- * @and_deferred, also by what waits in a lazy domain.
+ * @and_deferred, also by what others have mapped and waits in a lazy domain.
  */
 static void released(struct device *dev, u64 phys, u64 last, bool and_deferred,
 		     const char *what)
@@ -478,7 +478,8 @@ static void released(struct device *dev, u64 phys, u64 last, bool and_deferred,
 			if (record->told ||
 			    iommu_dma_record_gone(debug, record))
 				continue;
-			if (record->stale && record->deferred && !and_deferred)
+			if (record->stale && record->deferred &&
+			    !record->ours && !and_deferred)
 				continue;
 			iommu_dma_found_record(&finding, what, record);
 			record->told = true;
@@ -517,11 +518,38 @@ void iommu_dma_debug_slot_dropped(struct device *dev, phys_addr_t slot,
 		 "reaches a slot that is given back");
 }
 
+/**
+ * iommu_dma_debug_ours() - The layer will free what is mapped, once it is unmapped
+ * @dev: the device
+ * @iova: DMA address of a buffer that the layer has allocated
+ * @size: its bytes
+ *
+ * Drivers free what they have mapped as soon as it is unmapped, and in a lazy domain
+ * its invalidation may wait. That of a buffer must not.
+ *
+ * Context: Any context.
+ */
+void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova, size_t size)
+{
+	struct iommu_dma_debug *debug =
+		iommu_dma_debug_of(iommu_get_dma_domain(dev));
+	struct iommu_dma_record *record;
+	u64 last;
+
+	if (!iommu_dma_range_last(iova, size, &last))
+		return;
+
+	guard(raw_spinlock_irqsave)(&debug->lock);
+	for (record = iommu_dma_record_at(debug, iova, last); record;
+	     record = iommu_dma_record_next(record, iova, last))
+		record->ours = true;
+}
+
 static void page_freed(struct device *dev, struct page *page)
 {
 	phys_addr_t phys = page_to_phys(page);
 
-	/* Drivers may have mapped the page before, and let it wait */
+	/* A driver may have mapped the page before, and let it wait */
 	released(dev, phys, phys + PAGE_SIZE - 1, false,
 		 "reaches a page that is freed");
 }

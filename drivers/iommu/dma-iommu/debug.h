@@ -109,6 +109,7 @@ void iommu_dma_debug_slot_taken(struct device *dev, phys_addr_t slot,
 				size_t granule);
 void iommu_dma_debug_slot_dropped(struct device *dev, phys_addr_t slot,
 				  size_t granule);
+void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova, size_t size);
 void iommu_dma_debug_pages_freed(struct device *dev, struct page **pages,
 				 unsigned int count);
 void iommu_dma_debug_memory_freed(struct device *dev, void *cpu_addr,
@@ -216,6 +217,11 @@ static inline void iommu_dma_debug_slot_taken(struct device *dev,
 static inline void iommu_dma_debug_slot_dropped(struct device *dev,
 						phys_addr_t slot,
 						size_t granule)
+{
+}
+
+static inline void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova,
+					size_t size)
 {
 }
 

@@ -26,6 +26,7 @@
  * @deferred: if stale, it waits for an invalidation in a lazy domain
  * @kept: it is quarantined: it may stay mapped
  * @learnt: nobody has said that it was mapped: it was found when it was quarantined
+ * @ours: its memory is a buffer of this layer's, which frees it once it is unmapped
  * @told: that its memory was released has been reported
  * @since: if stale, iommu_dma_debug::begun when it was cleared
  * @retire: if stale, who cleared it; not looked into, and of no use once that has
@@ -46,6 +47,7 @@ struct iommu_dma_record {
 	bool deferred;
 	bool kept;
 	bool learnt;
+	bool ours;
 	bool told;
 	u64 since;
 	const void *retire;

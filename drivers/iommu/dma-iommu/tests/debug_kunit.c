@@ -541,6 +541,43 @@ static void test_buffer_freed(struct kunit *test)
 	}
 }
 
+/*
+ * Test that a buffer must not be freed while its own mapping waits in a lazy domain:
+ * unlike a driver's pages, it has not been there before.
+ */
+static void test_buffer_waits(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_dma_retire retire;
+	struct buffer buffer;
+	struct oracle oracle;
+
+	mock->lazy = true;
+	oracle = make_oracle(test, mock_device(mock));
+	buffer = make_buffer(&oracle);
+	/* Of pages the layer learns it when they are freed */
+	if (buffer.kind == PAGES)
+		iommu_dma_debug_ours(oracle.dev, buffer.iova, PAGE_SIZE);
+	iommu_dma_retire_begin(&retire, oracle.domain, true);
+	KUNIT_EXPECT_NOT_NULL(test, retire.flush);
+	iommu_dma_retire_clear(&retire, buffer.iova, PAGE_SIZE);
+	hush(&oracle);
+	iommu_dma_debug_pages_freed(oracle.dev, &buffer.page, 1);
+	expect_violations(&oracle, 1);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_retire_cut(&retire));
+
+	KUNIT_ASSERT_EQ(test,
+			iommu_map(oracle.domain, buffer.iova,
+				  page_to_phys(buffer.page), PAGE_SIZE,
+				  IOMMU_READ | IOMMU_WRITE, GFP_KERNEL),
+			0);
+	iommu_dma_debug_mapped(oracle.domain, buffer.iova,
+			       page_to_phys(buffer.page), PAGE_SIZE,
+			       IOMMU_READ | IOMMU_WRITE);
+	free_buffer(&buffer);
+	expect_found(&oracle, 0);
+}
+
 /* Test that page-table pages which are about to be freed before a flush are found */
 static void test_cut_early(struct kunit *test)
 {
@@ -957,6 +994,7 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE(test_flush_began_early),
 	KUNIT_CASE(test_page_waits),
 	KUNIT_CASE_PARAM(test_buffer_freed, buffer_gen_params),
+	KUNIT_CASE_PARAM(test_buffer_waits, buffer_gen_params),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
