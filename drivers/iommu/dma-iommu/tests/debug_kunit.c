@@ -578,6 +578,57 @@ static void test_buffer_waits(struct kunit *test)
 	expect_found(&oracle, 0);
 }
 
+/* How far a mapping has come when its domain goes */
+static const struct end_case {
+	const char *name;
+	enum stage stage;
+	bool lazy;
+	bool stuck;
+	int violations;
+} end_cases[] = {
+	{ "mapped", MAPPED, .violations = 1 },
+	{ "cleared", CLEARED, .violations = 1 },
+	/* All of a lazy domain is invalidated when it goes */
+	{ "cleared, lazy", CLEARED, .lazy = true },
+	{ "unmapped", INVALIDATED },
+	{ "waits", INVALIDATED, .lazy = true },
+	{ "quarantined", INVALIDATED, .stuck = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(end, end_cases, name);
+
+/*
+ * Test that what is still there when a domain goes is found: mappings, and those that
+ * were not invalidated; but not what waits, nor what is quarantined.
+ */
+static void test_domain_goes(struct kunit *test)
+{
+	const struct end_case *param = test->param_value;
+	struct mock *mock = test->priv;
+	struct iommu_dma_retire retire;
+	struct oracle oracle;
+	dma_addr_t iova;
+
+	mock->lazy = param->lazy;
+	oracle = make_oracle(test, mock_device(mock));
+	iova = map_past(&oracle, SIZE);
+	hush(&oracle);
+	if (param->stage == CLEARED) {
+		iommu_dma_retire_begin(&retire, oracle.domain, param->lazy);
+		iommu_dma_retire_clear(&retire, iova, SIZE);
+	} else if (param->stage == INVALIDATED) {
+		mock->fault.unmap_nth = param->stuck;
+		unmap_past(&oracle, iova, SIZE);
+	}
+	mock_device_remove(mock, oracle.dev);
+	/* The layer has a complaint of its own of what is stuck */
+	KUNIT_EXPECT_EQ(test, kunit_suppressed_warning_count(oracle.hushed),
+			param->violations + param->stuck);
+	kunit_end_suppress_warning(test, oracle.hushed);
+	expect_found(&oracle, param->violations);
+	KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+}
+
 /* Test that page-table pages which are about to be freed before a flush are found */
 static void test_cut_early(struct kunit *test)
 {
@@ -995,6 +1046,7 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE(test_page_waits),
 	KUNIT_CASE_PARAM(test_buffer_freed, buffer_gen_params),
 	KUNIT_CASE_PARAM(test_buffer_waits, buffer_gen_params),
+	KUNIT_CASE_PARAM(test_domain_goes, end_gen_params),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
