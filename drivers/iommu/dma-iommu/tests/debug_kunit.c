@@ -629,6 +629,42 @@ static void test_domain_goes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
 }
 
+/* Test that what a link has left that failed is found, be it one that bounces or not */
+static void test_link_failed(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+
+	for (int bounced = 0; bounced < 2; bounced++) {
+		struct device *dev = bounced ? mock_untrusted(mock) :
+					       mock_device(mock);
+		struct oracle oracle = make_oracle(test, dev);
+		size_t offset = bounced ? GRANULE / 2 : 0;
+		struct dma_iova_state state;
+		dma_addr_t left;
+
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state,
+							   oracle.phys + offset,
+							   SIZE - offset));
+		left = state.addr - offset + GRANULE;
+		KUNIT_ASSERT_EQ(test,
+				iommu_map(oracle.domain, left, oracle.phys,
+					  GRANULE, IOMMU_READ, GFP_KERNEL),
+				0);
+		mock->fault.map_nth = 1;
+		mock->fault.map_error = -ENOMEM;
+		hush(&oracle);
+		KUNIT_EXPECT_EQ(test,
+				dma_iova_link(dev, &state, oracle.phys + offset,
+					      0, SIZE - offset, DMA_TO_DEVICE,
+					      0),
+				-ENOMEM);
+		expect_violations(&oracle, 1);
+		iommu_unmap(oracle.domain, left, GRANULE);
+		dma_iova_free(dev, &state);
+		expect_found(&oracle, 0);
+	}
+}
+
 /* Test that page-table pages which are about to be freed before a flush are found */
 static void test_cut_early(struct kunit *test)
 {
@@ -1047,6 +1083,7 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE_PARAM(test_buffer_freed, buffer_gen_params),
 	KUNIT_CASE_PARAM(test_buffer_waits, buffer_gen_params),
 	KUNIT_CASE_PARAM(test_domain_goes, end_gen_params),
+	KUNIT_CASE(test_link_failed),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
