@@ -98,6 +98,9 @@ static void expect_found(struct oracle *oracle, unsigned int nr)
 	KUNIT_EXPECT_EQ(oracle->test, iommu_dma_debug_counts().violations,
 			mock->found + nr);
 	mock->found = iommu_dma_debug_counts().violations;
+	/* What a violation was about is a guess from then on */
+	if (nr)
+		mock->guesses = iommu_dma_debug_counts().guesses;
 }
 
 /* From now on, the log is not to speak of violations */
