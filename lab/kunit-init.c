@@ -26,6 +26,7 @@
 #define KUNIT	"/sys/kernel/debug/kunit"
 #define LEAKS	"/sys/kernel/debug/kmemleak"
 #define GCOV	"/sys/kernel/debug/gcov"
+#define ORACLE	"/sys/kernel/debug/iommu/dma-debug"
 
 static int port = -1;
 
@@ -205,6 +206,9 @@ int main(void)
 	health("debug_locks", "/proc/lockdep_stats", "debug_locks:");
 	health("dma_api_disabled", "/sys/kernel/debug/dma-api/disabled", NULL);
 	health("dma_api_errors", "/sys/kernel/debug/dma-api/error_count", NULL);
+	health("oracle_violations", ORACLE "/violations", NULL);
+	health("oracle_guesses", ORACLE "/guesses", NULL);
+	health("oracle_checked", ORACLE "/checked", NULL);
 	leaks();
 
 	for (i = 0; i < count; i++) {

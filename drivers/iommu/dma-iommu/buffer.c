@@ -190,6 +190,7 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
 	if (!ret) {
 		iommu_dma_debug_pages(dev, *iova, pages, count);
+		iommu_dma_debug_ours(dev, *iova, (size_t)count << PAGE_SHIFT);
 		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return pages;
 	}
@@ -208,22 +209,26 @@ static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 }
 
 /**
- * iommu_dma_unmap_pages() - Unmap what dma_alloc_pages() has mapped
+ * iommu_dma_free_pages() - Free what dma_alloc_pages() has allocated and mapped
  * @dev: the device
- * @dma_handle: the DMA address, from iommu_dma_map_phys()
  * @size: bytes, a multiple of PAGE_SIZE
+ * @page: the first of the pages, which follow each other in memory
+ * @dma_handle: the DMA address, from iommu_dma_map_phys()
  *
- * In a lazy domain as well, the device cannot reach the pages when it returns.
+ * Pages that the device may still reach, as they could not be unmapped, are lost.
  *
  * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver;
- * waits for the invalidation.
- * Return: true. False if the device may still reach some of the pages: they must never
- * be freed.
+ * waits for the invalidation, in a lazy domain as well.
  */
-bool iommu_dma_unmap_pages(struct device *dev, dma_addr_t dma_handle,
-			   size_t size)
+void iommu_dma_free_pages(struct device *dev, size_t size, struct page *page,
+			  dma_addr_t dma_handle)
 {
-	return unmap_pages(dev, dma_handle, pages_of(size));
+	iommu_dma_debug_ours(dev, dma_handle, size);
+	if (!unmap_pages(dev, dma_handle, pages_of(size)))
+		return;
+
+	iommu_dma_debug_memory_freed(dev, page_address(page), size);
+	dma_free_contiguous(dev, page, size);
 }
 
 static void *alloc_discontiguous(struct device *dev, size_t size,
@@ -370,6 +375,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!ret) {
 		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
 				       alloc_size, DMA_BIDIRECTIONAL);
+		iommu_dma_debug_ours(dev, *handle, alloc_size);
 		iommu_dma_count(dev, IOMMU_DMA_MAPS);
 		return cpu_addr;
 	}

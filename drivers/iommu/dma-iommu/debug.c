@@ -12,10 +12,10 @@
  *
  * With each of these statements the page table is read back, granule by granule, and
  * has to equal the model. Whatever is released is looked up: IOVA, a slot of
- * swiotlb, pages of a buffer. A violation is one warning, with
- * what was expected and what was seen; it is counted, and a KUnit test that is
- * running fails. What it was about is a guess from then on, so that one mistake is
- * reported once.
+ * swiotlb, pages of a buffer; and a domain that goes has nothing left. A violation is
+ * one warning, with what was expected and what was seen; it is counted, and a KUnit
+ * test that is running fails. What it was about is a guess from then on, so that one
+ * mistake is reported once.
  *
  * What a device can reach after the page table was cleared depends on invalidations.
  * Those of a whole domain are numbered as they begin. What was cleared after n of
@@ -26,8 +26,8 @@
  * ended has a higher one.
  *
  * Locks: any lock of the layer, then iommu_dma_debug::lock. Page tables are read and
- * warnings printed without the latter. Any context but NMI; sleeps nowhere, and asks
- * for no memory.
+ * warnings printed without the latter. Any context but NMI; sleeps nowhere but where a
+ * domain goes, and asks for no memory.
  */
 
 #include <kunit/visibility.h>
@@ -84,23 +84,45 @@ void iommu_dma_debug_init(struct iommu_domain *domain)
 	debug->by_phys = RB_ROOT_CACHED;
 }
 
+/* May that be there to the end? Quarantined IOVA and doorbells may. */
+static bool may_stay(struct iommu_dma_debug *debug,
+		     const struct iommu_dma_record *record)
+{
+	struct iommu_dma_msi *msi = &debug->domain->iova_cookie->msi;
+
+	if (record->kept || record->learnt ||
+	    iommu_dma_record_gone(debug, record))
+		return true;
+	return !record->stale && iommu_dma_msi_has(msi, record->first);
+}
+
 /**
  * iommu_dma_debug_destroy() - Forget a domain
  * @domain: the domain, which is about to lose its cookie and its page table
  *
- * Context: Any context.
+ * Who had something mapped has taken it away, and it has been invalidated.
+ *
+ * Context: Process context, may sleep. No other call on @domain may be running.
  */
 void iommu_dma_debug_destroy(struct iommu_domain *domain)
 {
 	struct iommu_dma_debug *debug = iommu_dma_debug_of(domain);
+	static const char live[] = "is mapped while its domain goes";
+	static const char stale[] = "is not invalidated while its domain goes";
 	struct iommu_dma_record *record, *next;
+	struct iommu_dma_finding finding = {};
+	const char *what;
 
-	guard(raw_spinlock_irqsave)(&debug->lock);
 	for (record = iommu_dma_record_at(debug, 0, U64_MAX); record;
 	     record = next) {
 		next = iommu_dma_record_next(record, 0, U64_MAX);
+		what = record->stale ? stale : live;
+		if (!may_stay(debug, record))
+			iommu_dma_found_record(&finding, what, record);
+		guard(raw_spinlock_irqsave)(&debug->lock);
 		iommu_dma_record_drop(debug, record);
 	}
+	iommu_dma_found_report(debug, &finding);
 }
 
 /**
@@ -461,7 +483,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_debug_removed);
 
 /*
  * Say so if a device can reach memory in its domain. @last is inclusive. With
- * @and_deferred, also by what waits in a lazy domain.
+ * @and_deferred, also by what others have mapped and waits in a lazy domain.
  */
 static void released(struct device *dev, u64 phys, u64 last, bool and_deferred,
 		     const char *what)
@@ -478,7 +500,8 @@ static void released(struct device *dev, u64 phys, u64 last, bool and_deferred,
 			if (record->told ||
 			    iommu_dma_record_gone(debug, record))
 				continue;
-			if (record->stale && record->deferred && !and_deferred)
+			if (record->stale && record->deferred &&
+			    !record->ours && !and_deferred)
 				continue;
 			iommu_dma_found_record(&finding, what, record);
 			record->told = true;
@@ -517,11 +540,38 @@ void iommu_dma_debug_slot_dropped(struct device *dev, phys_addr_t slot,
 		 "reaches a slot that is given back");
 }
 
+/**
+ * iommu_dma_debug_ours() - The layer will free what is mapped, once it is unmapped
+ * @dev: the device
+ * @iova: DMA address of a buffer that the layer has allocated
+ * @size: its bytes
+ *
+ * Drivers free what they have mapped as soon as it is unmapped, and in a lazy domain
+ * its invalidation may wait. That of a buffer must not.
+ *
+ * Context: Any context.
+ */
+void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova, size_t size)
+{
+	struct iommu_dma_debug *debug =
+		iommu_dma_debug_of(iommu_get_dma_domain(dev));
+	struct iommu_dma_record *record;
+	u64 last;
+
+	if (!iommu_dma_range_last(iova, size, &last))
+		return;
+
+	guard(raw_spinlock_irqsave)(&debug->lock);
+	for (record = iommu_dma_record_at(debug, iova, last); record;
+	     record = iommu_dma_record_next(record, iova, last))
+		record->ours = true;
+}
+
 static void page_freed(struct device *dev, struct page *page)
 {
 	phys_addr_t phys = page_to_phys(page);
 
-	/* Drivers may have mapped the page before, and let it wait */
+	/* A driver may have mapped the page before, and let it wait */
 	released(dev, phys, phys + PAGE_SIZE - 1, false,
 		 "reaches a page that is freed");
 }

@@ -30,11 +30,13 @@ struct scatterlist;
  * @violations: of the model, since boot
  * @guesses: ranges that nobody knew any more what they map, since boot
  * @records: stretches of IOVA that the models of all domains hold now
+ * @checked: how often a stretch of a page table was held against a model, since boot
  */
 struct iommu_dma_debug_counts {
 	unsigned int violations;
 	unsigned int guesses;
 	unsigned int records;
+	u64 checked;
 };
 
 #ifdef CONFIG_IOMMU_DMA_DEBUG
@@ -107,6 +109,7 @@ void iommu_dma_debug_slot_taken(struct device *dev, phys_addr_t slot,
 				size_t granule);
 void iommu_dma_debug_slot_dropped(struct device *dev, phys_addr_t slot,
 				  size_t granule);
+void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova, size_t size);
 void iommu_dma_debug_pages_freed(struct device *dev, struct page **pages,
 				 unsigned int count);
 void iommu_dma_debug_memory_freed(struct device *dev, void *cpu_addr,
@@ -214,6 +217,11 @@ static inline void iommu_dma_debug_slot_taken(struct device *dev,
 static inline void iommu_dma_debug_slot_dropped(struct device *dev,
 						phys_addr_t slot,
 						size_t granule)
+{
+}
+
+static inline void iommu_dma_debug_ours(struct device *dev, dma_addr_t iova,
+					size_t size)
 {
 }
 

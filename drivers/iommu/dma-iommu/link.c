@@ -190,8 +190,6 @@ static int link_in_place(struct device *dev, struct dma_iova_state *state,
 	ret = iommu_map_nosync(domain, iova, phys, size, prot, GFP_ATOMIC);
 	if (!ret)
 		iommu_dma_debug_mapped(domain, iova, phys, size, prot);
-	else if (ret != -ENOTRECOVERABLE)
-		iommu_dma_debug_check(domain, iova, size);
 	return ret;
 }
 
@@ -245,12 +243,16 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
 	else
 		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
+	if (!ret) {
+		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+		return 0;
+	}
+
 	if (ret == -ENOTRECOVERABLE)
 		quarantine_range(dev, state);
-	if (!ret)
-		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
 	else
-		iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
+		iommu_dma_debug_check(iommu_get_dma_domain(dev), iova, size);
+	iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(dma_iova_link);

@@ -50,6 +50,8 @@ INTERVAL_TREE_DEFINE(struct iommu_dma_record, by_phys, u64, phys_max,
 
 /* Violations, ranges that became a guess, and records in use */
 static atomic_t violations, guesses, records;
+/* Stretches that were held against a page table. More than 32 bits can count. */
+static atomic64_t checked;
 
 static DEFINE_RAW_SPINLOCK(pool_lock);
 /* Records that are not used. Protected by pool_lock. */
@@ -414,8 +416,10 @@ void iommu_dma_record_compare(struct iommu_dma_debug *debug, u64 iova, u64 last,
 
 	for (;;) {
 		stretch = iommu_dma_record_stretch(debug, at, last);
-		if (stretch.known)
+		if (stretch.known) {
+			atomic64_inc(&checked);
 			read_back(debug->domain, at, &stretch, finding);
+		}
 		if (finding->what)
 			break;
 		if (stretch.size > last - at)
@@ -431,7 +435,7 @@ void iommu_dma_record_compare(struct iommu_dma_debug *debug, u64 iova, u64 last,
  * iommu_dma_debug_counts() - Count what there has been
  *
  * Context: Any context.
- * Return: Violations and guesses since boot, and records in use.
+ * Return: Violations, guesses and comparisons since boot, and records in use.
  */
 struct iommu_dma_debug_counts iommu_dma_debug_counts(void)
 {
@@ -439,6 +443,7 @@ struct iommu_dma_debug_counts iommu_dma_debug_counts(void)
 		.violations = atomic_read(&violations),
 		.guesses = atomic_read(&guesses),
 		.records = atomic_read(&records),
+		.checked = atomic64_read(&checked),
 	};
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_debug_counts);
@@ -476,13 +481,22 @@ static int __init iommu_dma_debug_make_pool(void)
 }
 core_initcall(iommu_dma_debug_make_pool);
 
+static int show_checked(void *data, u64 *value)
+{
+	*value = atomic64_read(&checked);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(checked_fops, show_checked, NULL, "%llu\n");
+
+/* Documentation/ABI/testing/debugfs-dma-iommu says what is in them */
 static int __init iommu_dma_debug_make_files(void)
 {
-	struct dentry *dir = debugfs_create_dir("iommu_dma_debug", NULL);
+	struct dentry *dir = iommu_dma_debug_dir();
 
 	debugfs_create_atomic_t("violations", 0400, dir, &violations);
 	debugfs_create_atomic_t("guesses", 0400, dir, &guesses);
 	debugfs_create_atomic_t("records", 0400, dir, &records);
+	debugfs_create_file_unsafe("checked", 0400, dir, NULL, &checked_fops);
 	return 0;
 }
 late_initcall(iommu_dma_debug_make_files);

@@ -7,6 +7,8 @@
 #ifndef __DMA_IOMMU_RECORD_H
 #define __DMA_IOMMU_RECORD_H
 
+#include <linux/debugfs.h>
+
 #include "private.h"
 
 /**
@@ -24,6 +26,7 @@
  * @deferred: if stale, it waits for an invalidation in a lazy domain
  * @kept: it is quarantined: it may stay mapped
  * @learnt: nobody has said that it was mapped: it was found when it was quarantined
+ * @ours: its memory is a buffer of this layer's, which frees it once it is unmapped
  * @told: that its memory was released has been reported
  * @since: if stale, iommu_dma_debug::begun when it was cleared
  * @retire: if stale, who cleared it; not looked into, and of no use once that has
@@ -44,6 +47,7 @@ struct iommu_dma_record {
 	bool deferred;
 	bool kept;
 	bool learnt;
+	bool ours;
 	bool told;
 	u64 since;
 	const void *retire;
@@ -116,6 +120,23 @@ static inline bool iommu_dma_record_gone(const struct iommu_dma_debug *debug,
 {
 	return record->stale && record->since < debug->ended;
 }
+
+#ifdef CONFIG_IOMMU_DEBUGFS
+
+/* Where to say what was found. It may be an error, and all files in it then are. */
+static inline struct dentry *iommu_dma_debug_dir(void)
+{
+	return debugfs_create_dir("dma-debug", iommu_debugfs_dir);
+}
+
+#else /* CONFIG_IOMMU_DEBUGFS */
+
+static inline struct dentry *iommu_dma_debug_dir(void)
+{
+	return ERR_PTR(-ENODEV);
+}
+
+#endif /* CONFIG_IOMMU_DEBUGFS */
 
 struct iommu_dma_record *iommu_dma_record_at(struct iommu_dma_debug *debug,
 					     u64 first, u64 last);

@@ -7,12 +7,14 @@
  * mock_test_exit() asks it.
  */
 
+#include <linux/debugfs.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
 #include <linux/irq_work.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/vmalloc.h>
 
 #include "../private.h"
 #include "mock.h"
@@ -96,6 +98,9 @@ static void expect_found(struct oracle *oracle, unsigned int nr)
 	KUNIT_EXPECT_EQ(oracle->test, iommu_dma_debug_counts().violations,
 			mock->found + nr);
 	mock->found = iommu_dma_debug_counts().violations;
+	/* What a violation was about is a guess from then on */
+	if (nr)
+		mock->guesses = iommu_dma_debug_counts().guesses;
 }
 
 /* From now on, the log is not to speak of violations */
@@ -415,6 +420,252 @@ static void test_page_waits(struct kunit *test)
 	iommu_dma_debug_pages_freed(oracle.dev, &page, 1);
 	expect_violations(&oracle, 0);
 	mock_drain(oracle.domain);
+}
+
+/* A buffer of a page that the layer allocates, and frees when it is unmapped */
+enum buffer_kind {
+	SCATTERED,
+	BLOCK,
+	NONCONTIGUOUS,
+	PAGES,
+};
+
+static const struct buffer_case {
+	const char *name;
+	enum buffer_kind kind;
+} buffer_cases[] = {
+	{ "coherent", SCATTERED },
+	{ "coherent, in one block", BLOCK },
+	{ "non-contiguous", NONCONTIGUOUS },
+	{ "pages", PAGES },
+};
+
+KUNIT_ARRAY_PARAM_DESC(buffer, buffer_cases, name);
+
+/**
+ * struct buffer - One of them
+ * @kind: of the buffer
+ * @dev: who it is for
+ * @memory: the kernel's address, if it is coherent
+ * @sgt: its table, if it is non-contiguous
+ * @page: its page
+ * @iova: where the device sees it
+ */
+struct buffer {
+	enum buffer_kind kind;
+	struct device *dev;
+	void *memory;
+	struct sg_table *sgt;
+	struct page *page;
+	dma_addr_t iova;
+};
+
+static struct buffer make_buffer(struct oracle *oracle)
+{
+	const struct buffer_case *param = oracle->test->param_value;
+	struct buffer buffer = { .kind = param->kind, .dev = oracle->dev };
+	gfp_t gfp = param->kind == BLOCK ? GFP_ATOMIC : GFP_KERNEL;
+
+	switch (buffer.kind) {
+	case SCATTERED:
+	case BLOCK:
+		buffer.memory = dma_alloc_coherent(oracle->dev, PAGE_SIZE,
+						   &buffer.iova, gfp);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.memory);
+		KUNIT_ASSERT_EQ(oracle->test, is_vmalloc_addr(buffer.memory),
+				buffer.kind == SCATTERED);
+		buffer.page = buffer.kind == BLOCK ?
+				      virt_to_page(buffer.memory) :
+				      vmalloc_to_page(buffer.memory);
+		break;
+	case NONCONTIGUOUS:
+		buffer.sgt = dma_alloc_noncontiguous(oracle->dev, PAGE_SIZE,
+						     DMA_BIDIRECTIONAL, gfp, 0);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.sgt);
+		buffer.page = sg_page(buffer.sgt->sgl);
+		buffer.iova = sg_dma_address(buffer.sgt->sgl);
+		break;
+	case PAGES:
+		buffer.page = dma_alloc_pages(oracle->dev, PAGE_SIZE,
+					      &buffer.iova, DMA_BIDIRECTIONAL,
+					      gfp);
+		KUNIT_ASSERT_NOT_NULL(oracle->test, buffer.page);
+		break;
+	}
+	return buffer;
+}
+
+static void free_buffer(struct buffer *buffer)
+{
+	switch (buffer->kind) {
+	case SCATTERED:
+	case BLOCK:
+		dma_free_coherent(buffer->dev, PAGE_SIZE, buffer->memory,
+				  buffer->iova);
+		break;
+	case NONCONTIGUOUS:
+		dma_free_noncontiguous(buffer->dev, PAGE_SIZE, buffer->sgt,
+				       DMA_BIDIRECTIONAL);
+		break;
+	case PAGES:
+		dma_free_pages(buffer->dev, PAGE_SIZE, buffer->page,
+			       buffer->iova, DMA_BIDIRECTIONAL);
+		break;
+	}
+}
+
+/*
+ * Test that a buffer which is freed while the device reaches it, at another address than
+ * its own, is found, and nothing if it does not, in a lazy domain either.
+ */
+static void test_buffer_freed(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct buffer buffer;
+	struct oracle oracle;
+	dma_addr_t iova;
+
+	for (int lazy = 0; lazy < 2; lazy++) {
+		mock->lazy = lazy;
+		oracle = make_oracle(test, mock_device(mock));
+		buffer = make_buffer(&oracle);
+		hush(&oracle);
+		free_buffer(&buffer);
+		expect_violations(&oracle, 0);
+
+		buffer = make_buffer(&oracle);
+		oracle.phys = page_to_phys(buffer.page);
+		iova = map_past(&oracle, PAGE_SIZE);
+		hush(&oracle);
+		free_buffer(&buffer);
+		expect_violations(&oracle, 1);
+		unmap_past(&oracle, iova, PAGE_SIZE);
+		expect_found(&oracle, 0);
+	}
+}
+
+/*
+ * Test that a buffer must not be freed while its own mapping waits in a lazy domain:
+ * unlike a driver's pages, it has not been there before.
+ */
+static void test_buffer_waits(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_dma_retire retire;
+	struct buffer buffer;
+	struct oracle oracle;
+
+	mock->lazy = true;
+	oracle = make_oracle(test, mock_device(mock));
+	buffer = make_buffer(&oracle);
+	/* Of pages the layer learns it when they are freed */
+	if (buffer.kind == PAGES)
+		iommu_dma_debug_ours(oracle.dev, buffer.iova, PAGE_SIZE);
+	iommu_dma_retire_begin(&retire, oracle.domain, true);
+	KUNIT_EXPECT_NOT_NULL(test, retire.flush);
+	iommu_dma_retire_clear(&retire, buffer.iova, PAGE_SIZE);
+	hush(&oracle);
+	iommu_dma_debug_pages_freed(oracle.dev, &buffer.page, 1);
+	expect_violations(&oracle, 1);
+	KUNIT_EXPECT_TRUE(test, iommu_dma_retire_cut(&retire));
+
+	KUNIT_ASSERT_EQ(test,
+			iommu_map(oracle.domain, buffer.iova,
+				  page_to_phys(buffer.page), PAGE_SIZE,
+				  IOMMU_READ | IOMMU_WRITE, GFP_KERNEL),
+			0);
+	iommu_dma_debug_mapped(oracle.domain, buffer.iova,
+			       page_to_phys(buffer.page), PAGE_SIZE,
+			       IOMMU_READ | IOMMU_WRITE);
+	free_buffer(&buffer);
+	expect_found(&oracle, 0);
+}
+
+/* How far a mapping has come when its domain goes */
+static const struct end_case {
+	const char *name;
+	enum stage stage;
+	bool lazy;
+	bool stuck;
+	int violations;
+} end_cases[] = {
+	{ "mapped", MAPPED, .violations = 1 },
+	{ "cleared", CLEARED, .violations = 1 },
+	/* All of a lazy domain is invalidated when it goes */
+	{ "cleared, lazy", CLEARED, .lazy = true },
+	{ "unmapped", INVALIDATED },
+	{ "waits", INVALIDATED, .lazy = true },
+	{ "quarantined", INVALIDATED, .stuck = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(end, end_cases, name);
+
+/*
+ * Test that what is still there when a domain goes is found: mappings, and those that
+ * were not invalidated; but not what waits, nor what is quarantined.
+ */
+static void test_domain_goes(struct kunit *test)
+{
+	const struct end_case *param = test->param_value;
+	struct mock *mock = test->priv;
+	struct iommu_dma_retire retire;
+	struct oracle oracle;
+	dma_addr_t iova;
+
+	mock->lazy = param->lazy;
+	oracle = make_oracle(test, mock_device(mock));
+	iova = map_past(&oracle, SIZE);
+	hush(&oracle);
+	if (param->stage == CLEARED) {
+		iommu_dma_retire_begin(&retire, oracle.domain, param->lazy);
+		iommu_dma_retire_clear(&retire, iova, SIZE);
+	} else if (param->stage == INVALIDATED) {
+		mock->fault.unmap_nth = param->stuck;
+		unmap_past(&oracle, iova, SIZE);
+	}
+	mock_device_remove(mock, oracle.dev);
+	/* The layer has a complaint of its own of what is stuck */
+	KUNIT_EXPECT_EQ(test, kunit_suppressed_warning_count(oracle.hushed),
+			param->violations + param->stuck);
+	kunit_end_suppress_warning(test, oracle.hushed);
+	expect_found(&oracle, param->violations);
+	KUNIT_EXPECT_TRUE(test, list_empty(&mock->domains));
+}
+
+/* Test that what a link has left that failed is found, be it one that bounces or not */
+static void test_link_failed(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+
+	for (int bounced = 0; bounced < 2; bounced++) {
+		struct device *dev = bounced ? mock_untrusted(mock) :
+					       mock_device(mock);
+		struct oracle oracle = make_oracle(test, dev);
+		size_t offset = bounced ? GRANULE / 2 : 0;
+		struct dma_iova_state state;
+		dma_addr_t left;
+
+		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state,
+							   oracle.phys + offset,
+							   SIZE - offset));
+		left = state.addr - offset + GRANULE;
+		KUNIT_ASSERT_EQ(test,
+				iommu_map(oracle.domain, left, oracle.phys,
+					  GRANULE, IOMMU_READ, GFP_KERNEL),
+				0);
+		mock->fault.map_nth = 1;
+		mock->fault.map_error = -ENOMEM;
+		hush(&oracle);
+		KUNIT_EXPECT_EQ(test,
+				dma_iova_link(dev, &state, oracle.phys + offset,
+					      0, SIZE - offset, DMA_TO_DEVICE,
+					      0),
+				-ENOMEM);
+		expect_violations(&oracle, 1);
+		iommu_unmap(oracle.domain, left, GRANULE);
+		dma_iova_free(dev, &state);
+		expect_found(&oracle, 0);
+	}
 }
 
 /* Test that page-table pages which are about to be freed before a flush are found */
@@ -758,6 +1009,45 @@ static void test_interrupt(struct kunit *test)
 	unmap(&oracle, irq.iova, SIZE);
 }
 
+/* Test that what is held against the model is counted */
+static void test_checked(struct kunit *test)
+{
+	struct oracle oracle = make_oracle(test, mock_device(test->priv));
+	u64 checked = iommu_dma_debug_counts().checked;
+	dma_addr_t iova = map(&oracle, SIZE);
+
+	KUNIT_EXPECT_GT(test, iommu_dma_debug_counts().checked, checked);
+	checked = iommu_dma_debug_counts().checked;
+	dma_sync_single_for_cpu(oracle.dev, iova, SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_GT(test, iommu_dma_debug_counts().checked, checked);
+	unmap(&oracle, iova, SIZE);
+}
+
+/* Test that there are files which say what was found, for root to read */
+static void test_files(struct kunit *test)
+{
+	static const char *const names[] = { "violations", "guesses", "records",
+					     "checked" };
+	struct dentry *parent = debugfs_lookup("iommu", NULL);
+	struct dentry *dir, *file;
+
+	KUNIT_ASSERT_EQ(test, !!parent, IS_ENABLED(CONFIG_IOMMU_DEBUGFS));
+	if (!parent)
+		return;
+	dir = debugfs_lookup("dma-debug", parent);
+	dput(parent);
+	KUNIT_ASSERT_NOT_NULL(test, dir);
+	for (int i = 0; i < ARRAY_SIZE(names); i++) {
+		file = debugfs_lookup(names[i], dir);
+		KUNIT_EXPECT_NOT_NULL(test, file);
+		if (!file)
+			continue;
+		KUNIT_EXPECT_EQ(test, d_inode(file)->i_mode, S_IFREG | 0400);
+		dput(file);
+	}
+	dput(dir);
+}
+
 /* Test that of many mappings of any size, in any order, no record is left */
 static void test_nothing_left(struct kunit *test)
 {
@@ -807,6 +1097,10 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE_PARAM(test_released_early, release_gen_params),
 	KUNIT_CASE(test_flush_began_early),
 	KUNIT_CASE(test_page_waits),
+	KUNIT_CASE_PARAM(test_buffer_freed, buffer_gen_params),
+	KUNIT_CASE_PARAM(test_buffer_waits, buffer_gen_params),
+	KUNIT_CASE_PARAM(test_domain_goes, end_gen_params),
+	KUNIT_CASE(test_link_failed),
 	KUNIT_CASE(test_cut_early),
 	KUNIT_CASE(test_never_synced),
 	KUNIT_CASE(test_mapped_twice),
@@ -817,6 +1111,8 @@ static struct kunit_case debug_cases[] = {
 	KUNIT_CASE(test_no_memory),
 	KUNIT_CASE(test_fail_nth),
 	KUNIT_CASE(test_interrupt),
+	KUNIT_CASE(test_checked),
+	KUNIT_CASE(test_files),
 	KUNIT_CASE(test_nothing_left),
 	{}
 };

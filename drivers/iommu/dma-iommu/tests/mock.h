@@ -96,6 +96,7 @@ struct mock_fault {
  * @missed: calls to unmap where nothing was mapped
  * @found: violations that the layer's own oracle had found before the test, and
  *	   those that the test has provoked
+ * @guesses: the same for what it became blind to
  * @bouncer: a device that slots of swiotlb are counted for; NULL for none
  * @slots: how many were taken before the test took any
  * @lock: protects all that follows, and what it points to
@@ -136,6 +137,7 @@ struct mock {
 	struct mock_fault fault;
 	unsigned int missed;
 	unsigned int found;
+	unsigned int guesses;
 	struct device *bouncer;
 	unsigned long slots;
 

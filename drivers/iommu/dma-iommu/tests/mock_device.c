@@ -34,6 +34,7 @@ int mock_test_init(struct kunit *test)
 	mock->pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
 	mock->last = SZ_4M - 1;
 	mock->found = iommu_dma_debug_counts().violations;
+	mock->guesses = iommu_dma_debug_counts().guesses;
 	spin_lock_init(&mock->lock);
 	INIT_LIST_HEAD(&mock->domains);
 	test->priv = mock;
@@ -116,7 +117,7 @@ void mock_check_space(struct mock *mock, struct iommu_domain *domain)
  *
  * Nothing is mapped but mock::kept bytes, nothing is stale, all IOVA is back, so
  * are the slots if they are counted, nothing was seen that must not happen, by the
- * mock or by the oracle of CONFIG_IOMMU_DMA_DEBUG.
+ * mock or by the oracle of CONFIG_IOMMU_DMA_DEBUG, and that has seen everything.
  *
  * Context: Process context, may sleep.
  */
@@ -140,6 +141,8 @@ void mock_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, mock->violations, 0, "%s", mock->complaint);
 	KUNIT_EXPECT_EQ_MSG(test, iommu_dma_debug_counts().violations,
 			    mock->found, "the log says of what");
+	KUNIT_EXPECT_EQ_MSG(test, iommu_dma_debug_counts().guesses,
+			    mock->guesses, "the oracle did not see it all");
 }
 
 static void remove_device(void *data)
