@@ -15,7 +15,7 @@ virtual report
 // Nobody looked. Where the IOVA goes, iommu_dma_retire_finish() sees to itself.
 
 @ignored exists@
-identifier retire = { iommu_dma_retire_cut, iommu_dma_retire_cut_all, iommu_dma_retire_finish, iommu_dma_retire_range, iommu_dma_unmap_pages, unmap_pages };
+identifier retire = { iommu_dma_retire_cut, iommu_dma_retire_cut_all, iommu_dma_retire_finish, iommu_dma_retire_range, unmap_pages };
 identifier release =~ "(^|_)free_(iova|page|memory|contiguous|from_pool)|(iova|space)_free$|(^|_)(release|drop|give)$|put_page|^folio_put|^swiotlb_tbl_unmap";
 position p, q;
 @@
@@ -27,7 +27,7 @@ release@q(...)
 // It was not cut off
 
 @refused exists@
-identifier retire = { iommu_dma_retire_cut, iommu_dma_retire_cut_all, iommu_dma_retire_finish, iommu_dma_retire_range, iommu_dma_unmap_pages, unmap_pages };
+identifier retire = { iommu_dma_retire_cut, iommu_dma_retire_cut_all, iommu_dma_retire_finish, iommu_dma_retire_range, unmap_pages };
 identifier release =~ "(^|_)free_(iova|page|memory|contiguous|from_pool)|(iova|space)_free$|(^|_)(release|drop|give)$|put_page|^folio_put|^swiotlb_tbl_unmap";
 position p, q;
 @@
