@@ -22,12 +22,12 @@
 
 #include "../private.h"
 #include "load.h"
+#include "seed.h"
 #include "sysfs.h"
 
-static unsigned int seed;
-module_param_named(context_seed, seed, uint, 0444);
-MODULE_PARM_DESC(context_seed,
-		 "Seed of the tests in every context; 0 for a new one");
+static unsigned int context_seed;
+module_param(context_seed, uint, 0444);
+MODULE_PARM_DESC(context_seed, "Seed of random tests; 0 for a new one");
 
 /* Interrupts leave that many times as long as they have taken to what they interrupt */
 #define MANNERS 2
@@ -57,7 +57,7 @@ static struct load *make_load(struct kunit *test)
 	struct mock *mock = test->priv;
 
 	mock->lazy = param && param->lazy;
-	return load_make(test, seed);
+	return load_make(test, test_seed(test, context_seed));
 }
 
 /* The plain device is as lazy as it is said to be, the untrusted one never */
