@@ -90,6 +90,41 @@ static noinline __cold dma_addr_t refuse(int ret, struct device *dev,
 	return DMA_MAPPING_ERROR;
 }
 
+/* Inline: all of it is on the way of every mapping */
+static __always_inline int map_buffer(struct device *dev, phys_addr_t phys,
+				      size_t size, enum dma_data_direction dir,
+				      unsigned long attrs, dma_addr_t *iova)
+{
+	struct iommu_dma_request request =
+		iommu_dma_device_request(dev, dma_get_mask(dev));
+	struct iommu_domain *domain = iommu_dma_enter(dev);
+	int prot = iommu_dma_prot(dev, dir, attrs), ret;
+	struct iommu_dma_space *space;
+	unsigned long boundary;
+
+	if (!domain)
+		return -ENODEV;
+
+	space = &domain->iova_cookie->space;
+	iommu_dma_keep_bits(dev, space, &request, phys);
+	boundary = dma_get_seg_boundary(dev);
+	if (unlikely(boundary < U32_MAX))
+		keep_in_segment(space, &request, phys, size, boundary);
+	if (likely(iommu_dma_dev_plain(dev)))
+		ret = iommu_dma_commit_range(domain, &request, phys, size,
+					     prot, GFP_ATOMIC, iova);
+	else
+		ret = map_with_care(domain, &request,
+				    &(struct iommu_dma_transfer){ dev, dir,
+								  attrs },
+				    phys, size, prot, iova);
+	if (unlikely(ret))
+		return ret;
+	iommu_dma_debug_buffer(dev, *iova, phys, size, dir);
+	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	return 0;
+}
+
 /**
  * iommu_dma_map_phys() - Map a physically contiguous buffer
  * @dev: the device
@@ -112,40 +147,39 @@ static noinline __cold dma_addr_t refuse(int ret, struct device *dev,
 dma_addr_t iommu_dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			      enum dma_data_direction dir, unsigned long attrs)
 {
-	struct iommu_dma_request request =
-		iommu_dma_device_request(dev, dma_get_mask(dev));
-	struct iommu_domain *domain = iommu_dma_enter(dev);
-	int prot = iommu_dma_prot(dev, dir, attrs), ret;
-	struct iommu_dma_space *space;
-	unsigned long boundary;
 	dma_addr_t iova;
+	int ret = map_buffer(dev, phys, size, dir, attrs, &iova);
 
-	if (!domain)
-		return refuse(-ENODEV, dev, size, attrs);
-
-	space = &domain->iova_cookie->space;
-	iommu_dma_keep_bits(dev, space, &request, phys);
-	boundary = dma_get_seg_boundary(dev);
-	if (unlikely(boundary < U32_MAX))
-		keep_in_segment(space, &request, phys, size, boundary);
-	if (likely(iommu_dma_dev_plain(dev))) {
-		ret = iommu_dma_commit_range(domain, &request, phys, size,
-					     prot, GFP_ATOMIC, &iova);
-		if (unlikely(ret))
-			return refuse(ret, dev, size, attrs);
-	} else {
-		ret = map_with_care(domain, &request,
-				    &(struct iommu_dma_transfer){ dev, dir,
-								  attrs },
-				    phys, size, prot, &iova);
-		if (ret)
-			return refuse(ret, dev, size, attrs);
-	}
-	iommu_dma_debug_buffer(dev, iova, phys, size, dir);
-	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	if (unlikely(ret))
+		return refuse(ret, dev, size, attrs);
 	return iova;
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_map_phys);
+
+/**
+ * iommu_dma_map_pages() - Map what dma_alloc_pages() has allocated
+ * @dev: the device
+ * @phys: physical address of the pages
+ * @size: bytes
+ * @dir: direction of the transfers
+ * @dma_handle: set to the DMA address, or to DMA_MAPPING_ERROR
+ *
+ * As iommu_dma_map_phys(), for who frees the pages if that fails. To be undone by
+ * iommu_dma_free_pages().
+ *
+ * Context: Any context. Takes the locks of the IOVA space and of the IOMMU driver.
+ * Return: true. False if the mapping failed and could not be undone, so that the device
+ * may reach some of the pages: they must never be freed.
+ */
+bool iommu_dma_map_pages(struct device *dev, phys_addr_t phys, size_t size,
+			 enum dma_data_direction dir, dma_addr_t *dma_handle)
+{
+	int ret = map_buffer(dev, phys, size, dir, 0, dma_handle);
+
+	if (ret)
+		*dma_handle = refuse(ret, dev, size, 0);
+	return ret != -ENOTRECOVERABLE;
+}
 
 /* Take a mapping away that may have slots, or caches to be kept in step */
 static void unmap_with_care(struct iommu_domain *domain,

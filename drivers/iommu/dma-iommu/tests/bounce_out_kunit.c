@@ -11,14 +11,14 @@
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 
 #include "../../dma-iommu.h"
 #include "bounce_fixture.h"
+#include "seed.h"
 
-static unsigned int mock_seed;
-module_param_named(bounce_out_seed, mock_seed, uint, 0444);
-MODULE_PARM_DESC(bounce_out_seed, "Seed of random mappings; 0 for a new one each time");
+static unsigned int bounce_out_seed;
+module_param(bounce_out_seed, uint, 0444);
+MODULE_PARM_DESC(bounce_out_seed, "Seed of random tests; 0 for a new one");
 
 /* Have an untrusted device bounce by a mapping that fails at each step */
 static void fail_everywhere(struct bounce *b, size_t at, size_t size)
@@ -638,14 +638,13 @@ static int work(void *data)
  */
 static void test_many_threads(struct kunit *test)
 {
-	unsigned int seed = mock_seed ?: get_random_u32();
+	u32 seed = test_seed(test, bounce_out_seed);
 	struct mock_hog *hog = mock_hog_slots(test->priv);
 	struct bounce *b = make_untrusted(test);
 	struct task_struct *tasks[4];
 	struct worker *workers;
 	unsigned long mapped = 0;
 
-	kunit_info(test, "seed %u", seed);
 	workers = kunit_kcalloc(test, ARRAY_SIZE(tasks), sizeof(*workers),
 				GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, workers);

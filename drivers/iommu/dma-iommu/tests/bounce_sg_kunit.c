@@ -8,14 +8,14 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/scatterlist.h>
 
 #include "bounce_sg_fixture.h"
+#include "seed.h"
 
-static unsigned int mock_seed;
-module_param_named(bounce_seed, mock_seed, uint, 0444);
-MODULE_PARM_DESC(bounce_seed, "Seed of random lists; 0 for a new one each time");
+static unsigned int bounce_seed;
+module_param(bounce_seed, uint, 0444);
+MODULE_PARM_DESC(bounce_seed, "Seed of random tests; 0 for a new one");
 
 /*
  * Test that an untrusted device sees of a list the entries' bytes and else only zero,
@@ -271,12 +271,11 @@ static size_t any_size(struct rnd_state *rnd)
  */
 static void test_random(struct kunit *test)
 {
-	unsigned int seed = mock_seed ?: get_random_u32();
+	u32 seed = test_seed(test, bounce_seed);
 	struct list *list = make_untrusted(test);
 	struct entry entries[MAX_ENTRIES];
 	struct rnd_state rnd;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int i = 0; i < 200; i++) {
 		int nents = 1 + prandom_u32_state(&rnd) % 32;

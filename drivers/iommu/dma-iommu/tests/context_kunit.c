@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
+#include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -21,12 +22,12 @@
 
 #include "../private.h"
 #include "load.h"
+#include "seed.h"
 #include "sysfs.h"
 
-static unsigned int seed;
-module_param_named(context_seed, seed, uint, 0444);
-MODULE_PARM_DESC(context_seed,
-		 "Seed of the tests in every context; 0 for a new one");
+static unsigned int context_seed;
+module_param(context_seed, uint, 0444);
+MODULE_PARM_DESC(context_seed, "Seed of random tests; 0 for a new one");
 
 /* Interrupts leave that many times as long as they have taken to what they interrupt */
 #define MANNERS 2
@@ -56,7 +57,7 @@ static struct load *make_load(struct kunit *test)
 	struct mock *mock = test->priv;
 
 	mock->lazy = param && param->lazy;
-	return load_make(test, seed);
+	return load_make(test, test_seed(test, context_seed));
 }
 
 /* The plain device is as lazy as it is said to be, the untrusted one never */
@@ -73,10 +74,18 @@ static void expect_mode(struct load *load, bool lazy)
 
 /* Contexts */
 
+/**
+ * enum context - Where a user maps and unmaps
+ * @TASK: in a thread
+ * @SOFTIRQ: in a softirq
+ * @HANDLER: where handlers of interrupts run: in the interrupt, or, with PREEMPT_RT,
+ *	     in a real-time thread that preempts the others
+ * @NR_CONTEXTS: how many there are
+ */
 enum context {
 	TASK,
 	SOFTIRQ,
-	HARDIRQ,
+	HANDLER,
 	NR_CONTEXTS,
 };
 
@@ -85,6 +94,7 @@ enum context {
  * @load: the load
  * @user: one per context
  * @next: when an interrupt may be served next, by local_clock()
+ * @thread: runs a handler, with PREEMPT_RT
  * @running: stations that have not ended, shared by all
  * @done: completed by the last one
  */
@@ -92,28 +102,52 @@ struct station {
 	struct load *load;
 	struct load_user *user[NR_CONTEXTS];
 	u64 next[NR_CONTEXTS];
+	struct irq_work thread;
 	atomic_t *running;
 	struct completion *done;
 };
 
+static void step(struct station *station, enum context context)
+{
+	u64 start = local_clock();
+
+	load_step(station->user[context]);
+	WRITE_ONCE(station->next[context],
+		   local_clock() + MANNERS * (local_clock() - start));
+}
+
+static void step_in_thread(struct irq_work *work)
+{
+	step(container_of(work, struct station, thread), HANDLER);
+}
+
+static void step_in_handler(struct station *station)
+{
+	/* An interrupt may not wait for a spinlock, which may be asleep */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		irq_work_queue(&station->thread);
+		return;
+	}
+	/* As the interrupt core has it for the handlers of drivers */
+	lockdep_hardirq_threaded();
+	step(station, HANDLER);
+}
+
 static bool step_here(void *data)
 {
-	enum context context = in_hardirq()	    ? HARDIRQ :
+	enum context context = in_hardirq()	    ? HANDLER :
 			       in_serving_softirq() ? SOFTIRQ :
 						      TASK;
 	struct station *station = data;
 
-	u64 start = local_clock();
-
 	/* There are more than can be served */
-	if (context != TASK && start < station->next[context])
+	if (context != TASK &&
+	    local_clock() < READ_ONCE(station->next[context]))
 		return true;
-	/* As the interrupt core has it for the handlers of drivers */
-	if (context == HARDIRQ)
-		lockdep_hardirq_threaded();
-	load_step(station->user[context]);
-	station->next[context] =
-		local_clock() + MANNERS * (local_clock() - start);
+	if (context == HANDLER)
+		step_in_handler(station);
+	else
+		step(station, context);
 	return !atomic_read(&station->load->wrong);
 }
 
@@ -133,6 +167,7 @@ static int run_station(void *data)
 	for (unsigned int i = 0; i < ROUNDS && !is_done(station); i++)
 		kunit_run_irq_test(station->load->test, step_here, INT_MAX,
 				   station);
+	irq_work_sync(&station->thread);
 	for (unsigned int i = 0; i < NR_CONTEXTS; i++)
 		load_drop(station->user[i]);
 	if (atomic_dec_and_test(station->running))
@@ -141,9 +176,10 @@ static int run_station(void *data)
 }
 
 /*
- * Test that a task, a softirq and an interrupt on each CPU may map and unmap at the
- * same time, each of them in the middle of what another one does, by whichever entry
- * point.
+ * Test that a task, a softirq and a handler of interrupts on each CPU may map and unmap
+ * at the same time, each of them in the middle of what another one does, by whichever
+ * entry point. With PREEMPT_RT the handler is a thread that preempts the others, and a
+ * softirq may be preempted as well.
  */
 static void test_contexts(struct kunit *test)
 {
@@ -156,9 +192,6 @@ static void test_contexts(struct kunit *test)
 	struct load *load;
 	atomic_t running;
 
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "interrupts do not map there");
-
 	load = make_load(test);
 	tasks = kunit_kcalloc(test, nr_cpus, sizeof(*tasks), GFP_KERNEL);
 	stations = kunit_kcalloc(test, nr_cpus, sizeof(*stations), GFP_KERNEL);
@@ -170,6 +203,7 @@ static void test_contexts(struct kunit *test)
 		for (unsigned int i = 0; i < NR_CONTEXTS; i++)
 			station->user[i] = load_user(load);
 		station->load = load;
+		init_irq_work(&station->thread, step_in_thread);
 		station->running = &running;
 		station->done = &done;
 		tasks[nr] = kthread_create_on_cpu(run_station, station, cpu,
@@ -188,8 +222,9 @@ static void test_contexts(struct kunit *test)
 			KUNIT_EXPECT_GT(test, stations[i].user[j]->calls, 0);
 			calls[j] += stations[i].user[j]->calls;
 		}
-	kunit_info(test, "%lu calls of tasks, %lu of softirqs, %lu of irqs\n",
-		   calls[TASK], calls[SOFTIRQ], calls[HARDIRQ]);
+	kunit_info(test,
+		   "%lu calls of tasks, %lu of softirqs, %lu of handlers\n",
+		   calls[TASK], calls[SOFTIRQ], calls[HANDLER]);
 	load_finish(load);
 	expect_mode(load, param->lazy);
 }

@@ -12,12 +12,16 @@
 #include <linux/iommu-dma.h>
 #include <linux/irq_work.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/vmalloc.h>
 
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
+
+static unsigned int debug_seed;
+module_param(debug_seed, uint, 0444);
+MODULE_PARM_DESC(debug_seed, "Seed of random tests; 0 for a new one");
 
 #define GRANULE SZ_4K
 #define SIZE SZ_16K
@@ -1053,12 +1057,11 @@ static void test_nothing_left(struct kunit *test)
 {
 	struct mock *mock = test->priv;
 	unsigned int before, used = 0;
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, debug_seed);
 	dma_addr_t iova[32] = {};
 	struct rnd_state rnd;
 	struct device *dev;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int lazy = 0; lazy < 2; lazy++) {
 		struct oracle oracle;

@@ -14,10 +14,14 @@
 #include <linux/ktime.h>
 #include <linux/of.h>
 #include <linux/of_address.h>
-#include <linux/random.h>
 
 #include "../../dma-iommu.h"
 #include "edu_hostile.h"
+#include "seed.h"
+
+static unsigned int hostile_seed;
+module_param(hostile_seed, uint, 0444);
+MODULE_PARM_DESC(hostile_seed, "Seed of random tests; 0 for a new one");
 
 /* How often everything is tried, and how often nothing must have got through then */
 #define ROUNDS_OF_TWO 1
@@ -472,13 +476,12 @@ static void hostile_exit(struct kunit *test)
 
 static int hostile_suite_init(struct kunit_suite *suite)
 {
-	u64 seed = get_random_u64();
+	u32 seed = test_seed(suite, hostile_seed);
 	struct device_node *smmu;
 
 	hostile.tries = 0;
 	hostile.late = 0;
 	hostile.early = 0;
-	kunit_info(suite, "seed %llu\n", seed);
 	prandom_seed_state(&hostile.random, seed);
 	smmu = of_find_compatible_node(NULL, NULL, "arm,smmu-v3");
 	/* Read only: it is its driver's */

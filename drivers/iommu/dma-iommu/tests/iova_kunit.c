@@ -13,16 +13,16 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "../iova.h"
+#include "seed.h"
 #include "space_check.h"
 
-static unsigned int seed;
-module_param_named(iova_seed, seed, uint, 0444);
-MODULE_PARM_DESC(iova_seed, "Seed of the random IOVA tests; 0 for a new one");
+static unsigned int iova_seed;
+module_param(iova_seed, uint, 0444);
+MODULE_PARM_DESC(iova_seed, "Seed of random tests; 0 for a new one");
 
 #define NO_LIMIT (~(dma_addr_t)0)
 #define CHUNK (SZ_4K * IOMMU_DMA_CHUNK_GRANULES)
@@ -728,11 +728,10 @@ static void test_exact_hole(struct kunit *test)
 	const unsigned int all = SZ_16M / SZ_4K;
 	struct iommu_dma_space *space =
 		new_space(test, SZ_4K, SZ_16M, SZ_32M - 1);
-	u32 start = seed ?: get_random_u32();
+	u32 seed = test_seed(test, iova_seed);
 	struct rnd_state rnd;
 
-	kunit_info(test, "iova_seed=%u", start);
-	prandom_seed_state(&rnd, start);
+	prandom_seed_state(&rnd, seed);
 	for (unsigned int i = 0; i < all; i++)
 		take(test, space, SZ_4K, 0, NO_LIMIT);
 
@@ -923,11 +922,10 @@ static void model_free(struct kunit *test, struct model *model)
 static void test_random(struct kunit *test)
 {
 	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
-	u32 start = seed ?: get_random_u32();
+	u32 seed = test_seed(test, iova_seed);
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
-	kunit_info(test, "iova_seed=%u", start);
-	prandom_seed_state(&model->rnd, start);
+	prandom_seed_state(&model->rnd, seed);
 	model->space = new_space(test, SZ_4K, MODEL_FIRST,
 				 MODEL_FIRST + MODEL_GRANULES * SZ_4K - 1);
 

@@ -10,16 +10,15 @@
 #include <linux/cpu.h>
 #include <linux/kthread.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/slab.h>
 
 #include "../iova.h"
+#include "seed.h"
 #include "space_check.h"
 
-static unsigned int seed;
-module_param_named(iova_smp_seed, seed, uint, 0444);
-MODULE_PARM_DESC(iova_smp_seed,
-		 "Seed of the random IOVA tests; 0 for a new one");
+static unsigned int iova_smp_seed;
+module_param(iova_smp_seed, uint, 0444);
+MODULE_PARM_DESC(iova_smp_seed, "Seed of random tests; 0 for a new one");
 
 #define THREADS 4
 #define LIVE 48
@@ -177,11 +176,11 @@ static struct storm *make_storm(struct kunit *test, unsigned int most,
 /* Start all threads, each on a CPU of its own as long as there is one */
 static void start_storm(struct kunit *test, struct storm *storm)
 {
-	u32 start = seed ?: get_random_u32();
+	u32 seed = test_seed(test, iova_smp_seed);
 	struct task_struct *tasks[THREADS];
 	unsigned int cpu = 0, number;
 
-	kunit_info(test, "iova_smp_seed=%u, %u CPUs", start, num_online_cpus());
+	kunit_info(test, "%u CPUs\n", num_online_cpus());
 	atomic_set(&storm->running, THREADS);
 	for (number = 0; number < THREADS; number++) {
 		struct thread *thread =
@@ -190,7 +189,7 @@ static void start_storm(struct kunit *test, struct storm *storm)
 		KUNIT_ASSERT_NOT_NULL(test, thread);
 		thread->storm = storm;
 		thread->number = number;
-		prandom_seed_state(&thread->rnd, start + number);
+		prandom_seed_state(&thread->rnd, seed + number);
 		tasks[number] = kthread_create_on_cpu(storm_thread, thread, cpu,
 						      "iova-storm/%u");
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, tasks[number]);

@@ -8,13 +8,13 @@
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 
 #include "link_fixture.h"
+#include "seed.h"
 
-static unsigned int mock_seed;
-module_param_named(link_seed, mock_seed, uint, 0444);
-MODULE_PARM_DESC(link_seed, "Seed of random ranges; 0 for a new one each time");
+static unsigned int link_seed;
+module_param(link_seed, uint, 0444);
+MODULE_PARM_DESC(link_seed, "Seed of random tests; 0 for a new one");
 
 /*
  * Test that a range has the offset into a granule that its memory has, and the size
@@ -534,12 +534,11 @@ static void unlink_all(struct link *link, struct rnd_state *rnd)
  */
 static void test_random(struct kunit *test)
 {
-	unsigned int seed = mock_seed ?: get_random_u32();
+	u32 seed = test_seed(test, link_seed);
 	struct link *link = make_link_param(test);
 	struct part parts[ARRAY_SIZE(link->part)];
 	struct rnd_state rnd;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int i = 0; i < 200; i++) {
 		unsigned int nr = any_parts(&rnd, parts);

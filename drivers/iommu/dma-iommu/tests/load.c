@@ -14,7 +14,6 @@
 #include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
-#include <linux/random.h>
 
 #include "../private.h"
 #include "load.h"
@@ -394,7 +393,7 @@ void load_drop(struct load_user *user)
 /**
  * load_make() - Make devices for a load
  * @test: the test, which it goes away with
- * @seed: where randomness comes from; 0 for a new one, which the log has
+ * @seed: where randomness comes from
  *
  * Whether they are lazy, mock::lazy says.
  *
@@ -409,15 +408,14 @@ struct load *load_make(struct kunit *test, u32 seed)
 	KUNIT_ASSERT_NOT_NULL(test, load);
 	load->test = test;
 	load->mock = mock;
-	load->seed = seed ?: get_random_u32();
+	load->seed = seed;
 	mock->last = (u64)LOAD_GRANULES * SZ_4K - 1;
 	mock->irqs = true;
 	load->dev[0] = mock_device(mock);
 	load->dev[1] = mock_untrusted(mock);
 	for (unsigned int i = 0; i < LOAD_DEVICES; i++)
 		load->owner[i] = mock_buffer(test, LOAD_GRANULES * sizeof(u16));
-	kunit_info(test, "context_seed=%u, %u CPUs\n", load->seed,
-		   num_online_cpus());
+	kunit_info(test, "%u CPUs\n", num_online_cpus());
 	return load;
 }
 

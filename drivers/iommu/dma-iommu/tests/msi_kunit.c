@@ -8,13 +8,17 @@
 #include <linux/kthread.h>
 #include <linux/msi.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/tracepoint.h>
 #include <trace/events/kmem.h>
 
 #include "../../dma-iommu.h"
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
+
+static unsigned int msi_seed;
+module_param(msi_seed, uint, 0444);
+MODULE_PARM_DESC(msi_seed, "Seed of random tests; 0 for a new one");
 
 /* Where the mock's interrupt controller has its doorbells. Not memory. */
 #define DOORBELL 0x08020040ULL
@@ -570,9 +574,8 @@ static void test_vfio_two_groups(struct kunit *test)
 {
 	struct mock *mock = test->priv;
 	DECLARE_COMPLETION_ONSTACK(start);
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, msi_seed);
 
-	kunit_info(test, "seed %u", seed);
 	for (int i = 0; i < 50; i++) {
 		struct task_struct *tasks[2];
 		struct iommu_domain *domain;

@@ -12,11 +12,15 @@
 #include <linux/iommu-dma.h>
 #include <linux/pci.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 
 #include "../../dma-iommu.h"
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
+
+static unsigned int pci_seed;
+module_param(pci_seed, uint, 0444);
+MODULE_PARM_DESC(pci_seed, "Seed of random tests; 0 for a new one");
 
 static void free_bridge(void *data)
 {
@@ -120,10 +124,9 @@ static void add_ranges(struct kunit *test, struct list_head *list,
 static void test_random_windows(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, pci_seed);
 	struct rnd_state rnd;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int i = 0; i < 50; i++) {
 		struct device *dev = mock_device(mock);

@@ -5,11 +5,15 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 
 #include "../../dma-iommu.h"
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
+
+static unsigned int resv_seed;
+module_param(resv_seed, uint, 0444);
+MODULE_PARM_DESC(resv_seed, "Seed of random tests; 0 for a new one");
 
 /* Memory at the second MiB that the device must not be given */
 static const struct mock_region kept_free = {
@@ -222,10 +226,9 @@ static void test_random_regions(struct kunit *test)
 		IOMMU_RESV_DIRECT, IOMMU_RESV_DIRECT_RELAXABLE,
 	};
 	struct mock *mock = test->priv;
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, resv_seed);
 	struct rnd_state rnd;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int i = 0; i < 50; i++) {
 		struct mock_ranges any = {}, holes = {};
@@ -279,10 +282,9 @@ static void test_random_regions(struct kunit *test)
 static void test_random_range_map(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, resv_seed);
 	struct rnd_state rnd;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	for (int i = 0; i < 50; i++) {
 		struct bus_dma_region map[MOCK_REGIONS + 1] = {};

@@ -14,11 +14,15 @@
 #include <linux/iommu-dma.h>
 #include <linux/kthread.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/scatterlist.h>
 
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
+
+static unsigned int retire_seed;
+module_param(retire_seed, uint, 0444);
+MODULE_PARM_DESC(retire_seed, "Seed of random tests; 0 for a new one");
 
 /**
  * struct watch - What was seen when invalidations started
@@ -496,9 +500,8 @@ static void test_many_threads(struct kunit *test)
 	struct worker workers[4];
 	unsigned long mapped = 0;
 	struct device *dev;
-	u32 seed = get_random_u32();
+	u32 seed = test_seed(test, retire_seed);
 
-	kunit_info(test, "seed %u", seed);
 	mock->last = SZ_512K - 1;
 	mock->at_sync = dawdle;
 	dev = mock_device(mock);

@@ -18,16 +18,16 @@
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "../sg.h"
+#include "seed.h"
 
-static unsigned int seed;
-module_param(seed, uint, 0444);
-MODULE_PARM_DESC(seed, "Seed of the random lists; 0 for a new one each time");
+static unsigned int sg_seed;
+module_param(sg_seed, uint, 0444);
+MODULE_PARM_DESC(sg_seed, "Seed of random tests; 0 for a new one");
 
 static unsigned int lists = 4000;
 module_param(lists, uint, 0444);
@@ -1170,13 +1170,13 @@ static void print_list(struct kunit *test, const struct iommu_dma_shape *shape,
 static void test_random_lists(struct kunit *test)
 {
 	const int max = SG_MAX_SINGLE_ALLOC + 20;
-	u32 start = seed ?: get_random_u32();
+	u32 seed = test_seed(test, sg_seed);
 	struct entry *entries;
 	struct rnd_state rnd;
 	unsigned int i;
 
-	kunit_info(test, "%u lists, sg_kunit.seed=%u\n", lists, start);
-	prandom_seed_state(&rnd, start);
+	kunit_info(test, "%u lists\n", lists);
+	prandom_seed_state(&rnd, seed);
 	entries = kunit_kcalloc(test, max, sizeof(*entries), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, entries);
 
@@ -1190,7 +1190,7 @@ static void test_random_lists(struct kunit *test)
 			   random_below(&rnd, BIT_ULL(48)));
 		sg_free_table(&table);
 		if (failed(test)) {
-			kunit_err(test, "list %u of seed %u\n", i, start);
+			kunit_err(test, "list %u of seed %u\n", i, seed);
 			print_list(test, &shape, entries, n);
 			return;
 		}

@@ -21,14 +21,14 @@
 #include "../survey.h"
 #include "load.h"
 #include "mock.h"
+#include "seed.h"
 #include "space_check.h"
 
 #define TEXT_SIZE SZ_256K
 
-static unsigned int seed;
-module_param_named(stats_seed, seed, uint, 0444);
-MODULE_PARM_DESC(stats_seed,
-		 "Seed of the random tests of statistics; 0 for a new one");
+static unsigned int stats_seed;
+module_param(stats_seed, uint, 0444);
+MODULE_PARM_DESC(stats_seed, "Seed of random tests; 0 for a new one");
 
 /**
  * struct reader - Who reads a file, as seq_read() does
@@ -715,11 +715,10 @@ static void test_survey(struct kunit *test)
 	struct model *model = kunit_kzalloc(test, sizeof(*model), GFP_KERNEL);
 	struct iommu_dma_census census;
 	const char *complaint;
-	u32 start = seed ?: get_random_u32();
+	u32 seed = test_seed(test, stats_seed);
 
 	KUNIT_ASSERT_NOT_NULL(test, model);
-	kunit_info(test, "stats_seed=%u\n", start);
-	prandom_seed_state(&model->rnd, start);
+	prandom_seed_state(&model->rnd, seed);
 	model->test = test;
 	KUNIT_ASSERT_EQ(test,
 			iommu_dma_space_init(&model->space, SZ_4K, 0,
@@ -814,7 +813,7 @@ static void test_read_while_they_go(struct kunit *test)
 static void test_read_under_load(struct kunit *test)
 {
 	struct reader *reader = make_reader(test, true);
-	struct load *load = load_make(test, seed);
+	struct load *load = load_make(test, test_seed(test, stats_seed));
 	unsigned int wrong = 0;
 
 	load_start(load);

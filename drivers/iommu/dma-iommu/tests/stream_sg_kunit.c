@@ -9,15 +9,15 @@
 #include <linux/iommu-dma.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
-#include <linux/random.h>
 #include <linux/scatterlist.h>
 
 #include "../private.h"
 #include "mock.h"
+#include "seed.h"
 
-static unsigned int mock_seed;
-module_param_named(seed, mock_seed, uint, 0444);
-MODULE_PARM_DESC(seed, "Seed of the random lists; 0 for a new one each time");
+static unsigned int stream_sg_seed;
+module_param(stream_sg_seed, uint, 0444);
+MODULE_PARM_DESC(stream_sg_seed, "Seed of random tests; 0 for a new one");
 
 #define MAX_ENTRIES 16
 
@@ -509,7 +509,7 @@ static void test_sync(struct kunit *test)
 static void test_random(struct kunit *test)
 {
 	static const unsigned long bitmaps[] = { SZ_4K, SZ_4K | SZ_64K, SZ_1K };
-	unsigned int seed = mock_seed ?: get_random_u32();
+	u32 seed = test_seed(test, stream_sg_seed);
 	struct mock *mock = test->priv;
 	struct entry entries[MAX_ENTRIES];
 	struct device *devs[3];
@@ -517,7 +517,6 @@ static void test_random(struct kunit *test)
 	struct list *list;
 	void *memory;
 
-	kunit_info(test, "seed %u", seed);
 	prandom_seed_state(&rnd, seed);
 	memory = mock_buffer(test, SZ_1M);
 	for (int i = 0; i < ARRAY_SIZE(devs); i++) {

@@ -194,6 +194,7 @@ static const struct sweep_way buffer_ways[] = {
 		.name = "alloc_pages",
 		.get = get_pages,
 		.put = put_pages,
+		.owns = true,
 		.allocs = 2,
 		.maps = 2,
 		.unmaps = 1,
