@@ -7,6 +7,7 @@
  * group, and the same data.
  */
 
+#include <linux/dma-iommu.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu-dma.h>
