@@ -36,6 +36,7 @@ static void new_device(struct sweep *sweep)
 	const struct mock_traits traits = {
 		.noncoherent = way->noncoherent,
 		.boundary = way->boundary,
+		.align_mask = way->align_mask,
 		.deferred = sweep->fault == SWEEP_ATTACH,
 	};
 	struct mock *mock = sweep->mock;
@@ -168,8 +169,11 @@ static bool expect_put(struct sweep *sweep)
 	if (!sweep->way->put)
 		return false;
 
+	/* What has been copied back when an unmap call comes up short is left open */
 	if (sweep->fault == SWEEP_UNMAP)
 		sweep->mock->fault.unmap_nth = sweep->nth;
+	else
+		sweep_write(sweep);
 	/* Nothing is asked for on this way, or it is done without */
 	if (sweep->fault == SWEEP_ALLOC)
 		mock_fail_nth(1);

@@ -111,9 +111,12 @@ struct sweep;
  * @untrusted: of the device
  * @noncoherent: of the device
  * @boundary: of the device; 0 for the default
+ * @align_mask: of the device: bits of an address that an IOVA has to have as well
  * @lazy: of the domain
+ * @dir: direction
  * @owns: the layer allocates the memory
  * @single: every page of that memory is one by itself
+ * @one_page: there is no more of it
  * @large: IOVA is plenty, and what is mapped in one call is, too
  * @gfp: for the memory
  * @attrs: DMA attributes
@@ -136,9 +139,12 @@ struct sweep_way {
 	bool untrusted;
 	bool noncoherent;
 	unsigned long boundary;
+	unsigned int align_mask;
 	bool lazy;
+	enum dma_data_direction dir;
 	bool owns;
 	bool single;
+	bool one_page;
 	bool large;
 	gfp_t gfp;
 	unsigned long attrs;
@@ -192,6 +198,8 @@ struct sweep_way {
  * @buffer: of the layer
  * @first: the first page of another
  * @table: that of a third
+ * @address: where the kernel finds it
+ * @file: what user space maps
  */
 struct sweep {
 	struct kunit *test;
@@ -200,7 +208,7 @@ struct sweep {
 	enum sweep_fault fault;
 	unsigned int nth;
 	unsigned int mth;
-	char what[96];
+	char what[128];
 	struct device *anchor;
 	struct mock_hog *hog;
 	struct device *dev;
@@ -232,13 +240,28 @@ struct sweep {
 	void *buffer;
 	struct page *first;
 	struct sg_table *table;
+	void *address;
+	struct file *file;
 };
+
+/* What the device may do */
+static inline int sweep_prot(struct sweep *sweep)
+{
+	switch (sweep->way->dir) {
+	case DMA_TO_DEVICE:
+		return IOMMU_READ;
+	case DMA_FROM_DEVICE:
+		return IOMMU_WRITE;
+	default:
+		return IOMMU_READ | IOMMU_WRITE;
+	}
+}
 
 /* Say that the device is to find memory at an IOVA */
 static inline void sweep_view(struct sweep *sweep, dma_addr_t iova,
 			      phys_addr_t phys, size_t size)
 {
-	int prot = IOMMU_READ | IOMMU_WRITE;
+	int prot = sweep_prot(sweep);
 
 	KUNIT_ASSERT_LT(sweep->test, sweep->nr_views, SWEEP_VIEWS);
 	if (sweep->way->attrs & DMA_ATTR_MMIO)
@@ -299,6 +322,7 @@ void sweep_expect_quarantine(struct sweep *sweep);
 void sweep_expect_failure(struct sweep *sweep,
 			  const struct sweep_outcome *outcome);
 void sweep_expect_mapped(struct sweep *sweep);
+void sweep_write(struct sweep *sweep);
 
 /* sweep.c: the cases of a suite, of which the parameter is the way */
 
