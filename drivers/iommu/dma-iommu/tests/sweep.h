@@ -44,6 +44,7 @@
  * @SWEEP_UNDO: the nth map call fails, and so does the mth unmap call of undoing it
  * @SWEEP_UNDO_SYNC: the same of the nth iotlb_sync_map call
  * @SWEEP_UNMAP: the nth unmap call of taking the mapping away comes up short
+ * @SWEEP_POOL: the first time the pool for atomic callers has not that much
  * @SWEEP_ATTACH: the device was to be attached by the first mapping, and cannot be
  * @SWEEP_NR_FAULTS: how many there are
  */
@@ -59,6 +60,7 @@ enum sweep_fault {
 	SWEEP_UNDO,
 	SWEEP_UNDO_SYNC,
 	SWEEP_UNMAP,
+	SWEEP_POOL,
 	SWEEP_ATTACH,
 	SWEEP_NR_FAULTS,
 };
@@ -117,6 +119,7 @@ struct sweep;
  * @owns: the layer allocates the memory
  * @single: every page of that memory is one by itself
  * @one_page: there is no more of it
+ * @pool: it is from the pool for atomic callers
  * @large: IOVA is plenty, and what is mapped in one call is, too
  * @gfp: for the memory
  * @attrs: DMA attributes
@@ -145,6 +148,7 @@ struct sweep_way {
 	bool owns;
 	bool single;
 	bool one_page;
+	bool pool;
 	bool large;
 	gfp_t gfp;
 	unsigned long attrs;
@@ -200,6 +204,7 @@ struct sweep_way {
  * @table: that of a third
  * @address: where the kernel finds it
  * @file: what user space maps
+ * @hogged: there is no CMA
  */
 struct sweep {
 	struct kunit *test;
@@ -242,6 +247,7 @@ struct sweep {
 	struct sg_table *table;
 	void *address;
 	struct file *file;
+	bool hogged;
 };
 
 /* What the device may do */
@@ -336,6 +342,7 @@ void sweep_sync_map(struct kunit *test);
 void sweep_undo(struct kunit *test);
 void sweep_undo_sync(struct kunit *test);
 void sweep_unmap(struct kunit *test);
+void sweep_pool(struct kunit *test);
 void sweep_attach(struct kunit *test);
 
 #endif /* __DMA_IOMMU_TESTS_SWEEP_H */

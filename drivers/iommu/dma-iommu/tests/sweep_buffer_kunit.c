@@ -22,11 +22,17 @@
 /* What callers say who are told of a buffer only that there is none */
 #define NO_BUFFER (-ENOMEM)
 
+/* More than any pool has in one piece: one that is empty would be filled again */
+#define TOO_MUCH SZ_32M
+
 static int get_buffer(struct sweep *sweep)
 {
 	const struct sweep_way *way = sweep->way;
+	size_t size = BUFFER;
 
-	sweep->buffer = iommu_dma_alloc(sweep->dev, BUFFER, &sweep->iova,
+	if (way->pool && sweep->fault == SWEEP_POOL && sweep->nth == 1)
+		size = TOO_MUCH;
+	sweep->buffer = iommu_dma_alloc(sweep->dev, size, &sweep->iova,
 					way->gfp | __GFP_NOWARN, way->attrs);
 	if (!sweep->buffer)
 		return -EIO;
@@ -222,6 +228,58 @@ static int get_noncontiguous_shown(struct sweep *sweep)
 	return ret;
 }
 
+/**
+ * struct cma_hog - All that CMA has for devices in general
+ * @dev: one of these
+ * @size: bytes of each block
+ * @page: their first pages
+ * @nr: how many
+ */
+struct cma_hog {
+	struct device *dev;
+	size_t size[1024];
+	struct page *page[1024];
+	unsigned int nr;
+};
+
+static void free_cma(void *data)
+{
+	struct cma_hog *hog = data;
+
+	while (hog->nr--)
+		dma_free_contiguous(hog->dev, hog->page[hog->nr],
+				    hog->size[hog->nr]);
+}
+
+/* That there is none is no failure: then pages do, and that these may fail is one */
+static void prepare_without_cma(struct sweep *sweep)
+{
+	struct kunit *test = sweep->test;
+	struct cma_hog *hog;
+	struct page *page;
+
+	if (sweep->hogged)
+		return;
+
+	hog = kunit_kzalloc(test, sizeof(*hog), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, hog);
+	hog->dev = sweep->anchor;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, free_cma, hog),
+			0);
+	for (size_t size = SZ_1M; size > PAGE_SIZE; size /= 2) {
+		for (;;) {
+			page = dma_alloc_contiguous(hog->dev, size,
+						    GFP_KERNEL | __GFP_NOWARN);
+			if (!page)
+				break;
+			KUNIT_ASSERT_LT(test, hog->nr, ARRAY_SIZE(hog->page));
+			hog->size[hog->nr] = size;
+			hog->page[hog->nr++] = page;
+		}
+	}
+	sweep->hogged = true;
+}
+
 static const struct sweep_way buffer_ways[] = {
 	{
 		.name = "alloc",
@@ -294,6 +352,18 @@ static const struct sweep_way buffer_ways[] = {
 		.unmaps = 1,
 	},
 	{
+		.name = "alloc, contiguous, no CMA",
+		.prepare = prepare_without_cma,
+		.get = get_buffer,
+		.put = put_buffer,
+		.gfp = GFP_KERNEL,
+		.owns = true,
+		.attrs = DMA_ATTR_FORCE_CONTIGUOUS,
+		.allocs = 3,
+		.maps = 2,
+		.unmaps = 1,
+	},
+	{
 		.name = "alloc, contiguous, lazy",
 		.get = get_buffer,
 		.put = put_buffer,
@@ -321,6 +391,7 @@ static const struct sweep_way buffer_ways[] = {
 		.put = put_buffer,
 		.gfp = GFP_ATOMIC,
 		.owns = true,
+		.pool = true,
 		.noncoherent = true,
 		.allocs = 2,
 		.maps = 2,
@@ -404,6 +475,16 @@ static const struct sweep_way buffer_ways[] = {
 		.put = put_pages,
 		.owns = true,
 		.allocs = 2,
+		.maps = 2,
+		.unmaps = 1,
+	},
+	{
+		.name = "alloc_pages, no CMA",
+		.prepare = prepare_without_cma,
+		.get = get_pages,
+		.put = put_pages,
+		.owns = true,
+		.allocs = 3,
 		.maps = 2,
 		.unmaps = 1,
 	},
@@ -566,6 +647,7 @@ static struct kunit_case buffer_cases[] = {
 	KUNIT_CASE_PARAM(sweep_undo, buffer_gen_params),
 	KUNIT_CASE_PARAM(sweep_undo_sync, buffer_gen_params),
 	KUNIT_CASE_PARAM(sweep_unmap, buffer_gen_params),
+	KUNIT_CASE_PARAM(sweep_pool, buffer_gen_params),
 	KUNIT_CASE_PARAM(sweep_attach, buffer_gen_params),
 	{}
 };

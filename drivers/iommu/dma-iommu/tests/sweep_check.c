@@ -64,7 +64,8 @@ static void expect_errno(struct sweep *sweep,
 {
 	bool shortage = sweep->fault == SWEEP_ALLOC ||
 			sweep->fault == SWEEP_ROOM ||
-			sweep->fault == SWEEP_SLOT;
+			sweep->fault == SWEEP_SLOT ||
+			sweep->fault == SWEEP_POOL;
 	int ret = outcome->ret;
 
 	switch (sweep->way->says) {
