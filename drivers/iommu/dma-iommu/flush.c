@@ -489,7 +489,7 @@ static int make_per_cpu(struct iommu_dma_flush *flush)
 {
 	int cpu;
 
-	flush->queues = alloc_percpu(struct iommu_dma_queue);
+	flush->queues = iommu_dma_alloc_percpu(struct iommu_dma_queue);
 	if (!flush->queues)
 		return -ENOMEM;
 

@@ -71,7 +71,7 @@ static struct watched *watch(struct device *dev)
 
 	if (!watched)
 		return NULL;
-	watched->counts = alloc_percpu(struct iommu_dma_counts);
+	watched->counts = iommu_dma_alloc_percpu(struct iommu_dma_counts);
 	if (!watched->counts) {
 		kfree(watched);
 		return NULL;

@@ -261,7 +261,7 @@ int iommu_dma_zone_init(struct iommu_dma_zone *zone, u64 first, u64 last)
 	ret = iommu_dma_regions_init(&zone->regions, first, last);
 	if (ret)
 		return ret;
-	zone->slots = alloc_percpu(struct iommu_dma_slots);
+	zone->slots = iommu_dma_alloc_percpu(struct iommu_dma_slots);
 	if (!zone->slots) {
 		iommu_dma_regions_destroy(&zone->regions);
 		return -ENOMEM;

@@ -14,10 +14,10 @@
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/llist.h>
-#include <linux/percpu.h>
 #include <linux/xarray.h>
 
 #include "chunk.h"
+#include "percpu.h"
 #include "region.h"
 
 /* Requests of up to 8, of up to 64 and of up to 512 granules */

@@ -89,6 +89,16 @@ static bool due(unsigned int *nth)
 	return *nth && !--*nth;
 }
 
+/* The same for a call that fails: perhaps the next one does, too */
+static bool fails(struct mock_fault *fault, unsigned int *nth)
+{
+	if (!due(nth))
+		return false;
+	fault->hits++;
+	*nth = fault->for_good;
+	return true;
+}
+
 static void *entry_of(dma_addr_t iova, phys_addr_t phys, int prot)
 {
 	u64 value = (phys - iova) & ~MOCK_PROT & GENMASK_ULL(62, 0);
@@ -193,7 +203,7 @@ static int mock_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	if (mock->chunk)
 		pgcount = min(pgcount, mock->chunk);
-	if (due(&mock->fault.map_nth)) {
+	if (fails(&mock->fault, &mock->fault.map_nth)) {
 		pgcount = min(pgcount, mock->fault.map_pages);
 		ret = mock->fault.map_error;
 	}
@@ -395,7 +405,7 @@ static int mock_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
 
 	guard(spinlock_irqsave)(&mock->lock);
 	record(mock, MOCK_SYNC_MAP);
-	if (due(&mock->fault.sync_map_nth))
+	if (fails(&mock->fault, &mock->fault.sync_map_nth))
 		return mock->fault.sync_map_error;
 	return 0;
 }
@@ -413,8 +423,10 @@ static int attach(struct device *dev)
 	struct mock_dev *mdev = dev_get_drvdata(dev);
 	struct mock *mock = mdev->mock;
 
-	if (mock->fault.attach_error)
+	if (mock->fault.attach_error) {
+		mock->fault.hits++;
 		return mock->fault.attach_error;
+	}
 	mdev->attaches++;
 	return 0;
 }

@@ -56,6 +56,8 @@ enum mock_op {
  * @unmap_nth: which unmap call leaves its last granule mapped; 0 for none
  * @unmap_more_nth: which unmap call says that it cleared a granule more; 0 for none
  * @attach_error: what every attachment of a device returns; 0 if none fails
+ * @for_good: after a map call or iotlb_sync_map call that fails, all of the kind do
+ * @hits: how many of these and of attachments have failed
  */
 struct mock_fault {
 	unsigned int map_nth;
@@ -66,6 +68,8 @@ struct mock_fault {
 	unsigned int unmap_nth;
 	unsigned int unmap_more_nth;
 	int attach_error;
+	bool for_good;
+	unsigned int hits;
 };
 
 /**

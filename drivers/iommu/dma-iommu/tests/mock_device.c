@@ -273,11 +273,11 @@ struct device *mock_device_like(struct mock *mock,
 }
 
 /**
- * mock_device_failing() - Make a device while memory runs out
+ * mock_device_failing() - Make a device while memory runs out, or something else fails
  * @mock: the mock
  * @traits: what it is like
- * @nth: which allocation of adding it fails, see mock_fail_nth()
- * @hit: set to whether one has failed
+ * @nth: which allocation of adding it fails, see mock_fail_nth(); 0 for none
+ * @hit: set to whether one has failed, or anything else of struct mock_fault
  *
  * Context: Process context of the test, may sleep.
  * Return: the device, which may have no group, and goes away with the test; or NULL.
@@ -291,7 +291,8 @@ struct device *mock_device_failing(struct mock *mock,
 
 	mock_fail_nth(nth);
 	ret = platform_device_add(mdev->pdev);
-	*hit = !mock_fail_nth(0);
+	*hit = !mock_fail_nth(0) && nth;
+	*hit |= !!mock->fault.hits;
 	if (ret) {
 		kunit_release_action(mock->test, put_pdev, mdev->pdev);
 		return NULL;

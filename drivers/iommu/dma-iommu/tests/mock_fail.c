@@ -5,12 +5,15 @@
  * Fault injection does that for a task and its nth allocation, be it from a slab or of
  * pages. As it comes, it leaves those alone that may sleep, and single pages, and says
  * so much about each failure that the log looks like that of a broken kernel; a test
- * wants none of that.
+ * wants none of that. Memory for each CPU it leaves alone, too: the layer asks for that
+ * in one place, where it is counted with the rest.
  */
 
+#include <kunit/static_stub.h>
 #include <linux/debugfs.h>
 #include <linux/sched.h>
 
+#include "../percpu.h"
 #include "mock.h"
 
 /**
@@ -70,6 +73,18 @@ static void set(const struct failing *failing, bool all)
 		*failing->min_order = all ? 0 : 1;
 }
 
+static void __percpu *stub_percpu(size_t size, size_t align)
+{
+	unsigned int nth = mock_fail_nth(0);
+	void __percpu *memory = NULL;
+
+	/* What the allocator needs for itself is not the layer's */
+	if (nth != 1)
+		memory = __alloc_percpu(size, align);
+	mock_fail_nth(nth ? nth - 1 : 0);
+	return memory;
+}
+
 static void mock_fail_stop(void *unused)
 {
 	mock_fail_nth(0);
@@ -100,6 +115,7 @@ void mock_fail_start(struct kunit *test)
 		find(test, &pages);
 		set(&pages, true);
 	}
+	kunit_activate_static_stub(test, iommu_dma_percpu, stub_percpu);
 	ret = kunit_add_action_or_reset(test, mock_fail_stop, NULL);
 	KUNIT_ASSERT_EQ(test, ret, 0);
 }

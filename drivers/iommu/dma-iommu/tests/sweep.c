@@ -27,6 +27,7 @@ static const char *const names[] = {
 	[SWEEP_UNDO] = "map call and undoing it",
 	[SWEEP_UNDO_SYNC] = "iotlb_sync_map call and undoing it",
 	[SWEEP_UNMAP] = "short unmap call",
+	[SWEEP_POOL] = "pool",
 	[SWEEP_ATTACH] = "attachment",
 };
 
@@ -36,6 +37,7 @@ static void new_device(struct sweep *sweep)
 	const struct mock_traits traits = {
 		.noncoherent = way->noncoherent,
 		.boundary = way->boundary,
+		.align_mask = way->align_mask,
 		.deferred = sweep->fault == SWEEP_ATTACH,
 	};
 	struct mock *mock = sweep->mock;
@@ -138,6 +140,7 @@ static void disarm(struct sweep *sweep, struct sweep_outcome *outcome)
 		break;
 	case SWEEP_ROOM:
 	case SWEEP_SLOT:
+	case SWEEP_POOL:
 		outcome->hit = outcome->ret;
 		break;
 	case SWEEP_SYNC_MAP:
@@ -168,8 +171,11 @@ static bool expect_put(struct sweep *sweep)
 	if (!sweep->way->put)
 		return false;
 
+	/* What has been copied back when an unmap call comes up short is left open */
 	if (sweep->fault == SWEEP_UNMAP)
 		sweep->mock->fault.unmap_nth = sweep->nth;
+	else
+		sweep_write(sweep);
 	/* Nothing is asked for on this way, or it is done without */
 	if (sweep->fault == SWEEP_ALLOC)
 		mock_fail_nth(1);
@@ -293,6 +299,8 @@ static unsigned int floor_of(struct sweep *sweep)
 		return way->slots;
 	case SWEEP_UNMAP:
 		return way->unmaps;
+	case SWEEP_POOL:
+		return way->pool;
 	case SWEEP_SYNC_MAP:
 	case SWEEP_UNDO_SYNC:
 	case SWEEP_ATTACH:
@@ -482,6 +490,20 @@ void sweep_undo_sync(struct kunit *test)
 void sweep_unmap(struct kunit *test)
 {
 	run(test, SWEEP_UNMAP);
+}
+
+/**
+ * sweep_pool() - Test that the pool for atomic callers may be used up
+ * @test: the test, of which the parameter is the way
+ *
+ * Test that a buffer for which the pool has no memory is refused before anything is
+ * mapped, and that others do not need it.
+ *
+ * Context: Process context of the test.
+ */
+void sweep_pool(struct kunit *test)
+{
+	run(test, SWEEP_POOL);
 }
 
 static void stop_deferring(void *unused)

@@ -44,6 +44,7 @@
  * @SWEEP_UNDO: the nth map call fails, and so does the mth unmap call of undoing it
  * @SWEEP_UNDO_SYNC: the same of the nth iotlb_sync_map call
  * @SWEEP_UNMAP: the nth unmap call of taking the mapping away comes up short
+ * @SWEEP_POOL: the first time the pool for atomic callers has not that much
  * @SWEEP_ATTACH: the device was to be attached by the first mapping, and cannot be
  * @SWEEP_NR_FAULTS: how many there are
  */
@@ -59,6 +60,7 @@ enum sweep_fault {
 	SWEEP_UNDO,
 	SWEEP_UNDO_SYNC,
 	SWEEP_UNMAP,
+	SWEEP_POOL,
 	SWEEP_ATTACH,
 	SWEEP_NR_FAULTS,
 };
@@ -111,9 +113,13 @@ struct sweep;
  * @untrusted: of the device
  * @noncoherent: of the device
  * @boundary: of the device; 0 for the default
+ * @align_mask: of the device: bits of an address that an IOVA has to have as well
  * @lazy: of the domain
+ * @dir: direction
  * @owns: the layer allocates the memory
  * @single: every page of that memory is one by itself
+ * @one_page: there is no more of it
+ * @pool: it is from the pool for atomic callers
  * @large: IOVA is plenty, and what is mapped in one call is, too
  * @gfp: for the memory
  * @attrs: DMA attributes
@@ -136,9 +142,13 @@ struct sweep_way {
 	bool untrusted;
 	bool noncoherent;
 	unsigned long boundary;
+	unsigned int align_mask;
 	bool lazy;
+	enum dma_data_direction dir;
 	bool owns;
 	bool single;
+	bool one_page;
+	bool pool;
 	bool large;
 	gfp_t gfp;
 	unsigned long attrs;
@@ -192,6 +202,9 @@ struct sweep_way {
  * @buffer: of the layer
  * @first: the first page of another
  * @table: that of a third
+ * @address: where the kernel finds it
+ * @file: what user space maps
+ * @hogged: there is no CMA
  */
 struct sweep {
 	struct kunit *test;
@@ -200,7 +213,7 @@ struct sweep {
 	enum sweep_fault fault;
 	unsigned int nth;
 	unsigned int mth;
-	char what[96];
+	char what[128];
 	struct device *anchor;
 	struct mock_hog *hog;
 	struct device *dev;
@@ -232,13 +245,29 @@ struct sweep {
 	void *buffer;
 	struct page *first;
 	struct sg_table *table;
+	void *address;
+	struct file *file;
+	bool hogged;
 };
+
+/* What the device may do */
+static inline int sweep_prot(struct sweep *sweep)
+{
+	switch (sweep->way->dir) {
+	case DMA_TO_DEVICE:
+		return IOMMU_READ;
+	case DMA_FROM_DEVICE:
+		return IOMMU_WRITE;
+	default:
+		return IOMMU_READ | IOMMU_WRITE;
+	}
+}
 
 /* Say that the device is to find memory at an IOVA */
 static inline void sweep_view(struct sweep *sweep, dma_addr_t iova,
 			      phys_addr_t phys, size_t size)
 {
-	int prot = IOMMU_READ | IOMMU_WRITE;
+	int prot = sweep_prot(sweep);
 
 	KUNIT_ASSERT_LT(sweep->test, sweep->nr_views, SWEEP_VIEWS);
 	if (sweep->way->attrs & DMA_ATTR_MMIO)
@@ -299,6 +328,7 @@ void sweep_expect_quarantine(struct sweep *sweep);
 void sweep_expect_failure(struct sweep *sweep,
 			  const struct sweep_outcome *outcome);
 void sweep_expect_mapped(struct sweep *sweep);
+void sweep_write(struct sweep *sweep);
 
 /* sweep.c: the cases of a suite, of which the parameter is the way */
 
@@ -312,6 +342,7 @@ void sweep_sync_map(struct kunit *test);
 void sweep_undo(struct kunit *test);
 void sweep_undo_sync(struct kunit *test);
 void sweep_unmap(struct kunit *test);
+void sweep_pool(struct kunit *test);
 void sweep_attach(struct kunit *test);
 
 #endif /* __DMA_IOMMU_TESTS_SWEEP_H */

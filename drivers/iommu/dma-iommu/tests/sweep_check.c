@@ -64,7 +64,8 @@ static void expect_errno(struct sweep *sweep,
 {
 	bool shortage = sweep->fault == SWEEP_ALLOC ||
 			sweep->fault == SWEEP_ROOM ||
-			sweep->fault == SWEEP_SLOT;
+			sweep->fault == SWEEP_SLOT ||
+			sweep->fault == SWEEP_POOL;
 	int ret = outcome->ret;
 
 	switch (sweep->way->says) {
@@ -243,6 +244,17 @@ static void expect_view(struct sweep *sweep, const struct sweep_view *view)
 	}
 }
 
+/* Expect that the device finds memory where it can compute that */
+static void expect_kept_bits(struct sweep *sweep)
+{
+	for (unsigned int i = 0; i < sweep->nr_views; i++) {
+		const struct sweep_view *view = &sweep->view[i];
+		u64 differ = view->iova ^ view->phys;
+
+		SWEEP_EXPECT_EQ(differ & sweep->way->align_mask, 0);
+	}
+}
+
 /**
  * sweep_expect_mapped() - Expect that the page table is what the views say
  * @sweep: the sweep
@@ -262,6 +274,7 @@ void sweep_expect_mapped(struct sweep *sweep)
 				  sweep->view[i].size);
 		expect_view(sweep, &sweep->view[i]);
 	}
+	expect_kept_bits(sweep);
 	SWEEP_EXPECT_TRUE(live);
 	SWEEP_EXPECT_EQ(mock_live(sweep->domain), live);
 	SWEEP_EXPECT_EQ(mock_slots_used(sweep->anchor) - sweep->slots_used,
@@ -272,4 +285,33 @@ void sweep_expect_mapped(struct sweep *sweep)
 		sweep->span = census.used * SWEEP_GRANULE;
 	SWEEP_EXPECT_EQ(census.used * SWEEP_GRANULE, sweep->span);
 	SWEEP_EXPECT_EQ(sweep->span > live, way->holes);
+}
+
+/**
+ * sweep_write() - Let new data be written to what is mapped
+ * @sweep: the sweep
+ *
+ * By the device, for the caller to find it afterwards; or by the caller where the
+ * device must not write: nothing old may be copied over that. Memory of the layer's and
+ * registers are left alone.
+ *
+ * Context: Process context of the test.
+ */
+void sweep_write(struct sweep *sweep)
+{
+	for (unsigned int i = 0; i < sweep->nr_views; i++) {
+		const struct sweep_view *view = &sweep->view[i];
+		size_t at = view->phys - virt_to_phys(sweep->memory);
+		u8 *data = sweep->expected + at;
+
+		if (at >= SWEEP_AREA || view->size > SWEEP_AREA - at)
+			continue;
+		for (size_t j = 0; j < view->size; j++)
+			data[j] = ~data[j];
+		if (sweep->way->dir == DMA_TO_DEVICE)
+			memcpy(sweep->memory + at, data, view->size);
+		else
+			SWEEP_EXPECT_TRUE(mock_write(sweep->dev, view->iova,
+						     data, view->size));
+	}
 }

@@ -24,7 +24,7 @@ static int get_phys(struct sweep *sweep)
 	phys_addr_t phys = sweep_phys(sweep, sweep->way->part[0].at);
 
 	sweep->iova = iommu_dma_map_phys(sweep->dev, phys, size_of(sweep),
-					 DMA_BIDIRECTIONAL, sweep->way->attrs);
+					 sweep->way->dir, sweep->way->attrs);
 	if (sweep->iova == DMA_MAPPING_ERROR)
 		return -EIO;
 	sweep_view(sweep, sweep->iova, phys, size_of(sweep));
@@ -34,7 +34,7 @@ static int get_phys(struct sweep *sweep)
 static void put_phys(struct sweep *sweep)
 {
 	iommu_dma_unmap_phys(sweep->dev, sweep->iova, size_of(sweep),
-			     DMA_BIDIRECTIONAL, sweep->way->attrs);
+			     sweep->way->dir, sweep->way->attrs);
 }
 
 /* A scatterlist */
@@ -111,7 +111,7 @@ static void view_list(struct sweep *sweep)
 				   sweep_phys(sweep, part->at), part->size);
 		if (kind == 'H')
 			sweep->view[sweep->nr_views - 1].prot =
-				IOMMU_READ | IOMMU_WRITE | IOMMU_MMIO;
+				sweep_prot(sweep) | IOMMU_MMIO;
 		used += part->size;
 	}
 }
@@ -121,7 +121,7 @@ static int get_list(struct sweep *sweep)
 	int nsegs;
 
 	nsegs = iommu_dma_map_sg(sweep->dev, sweep->sgl, sweep->way->nr,
-				 DMA_BIDIRECTIONAL, 0);
+				 sweep->way->dir, 0);
 	if (nsegs < 0)
 		return nsegs;
 	KUNIT_ASSERT_GT(sweep->test, nsegs, 0);
@@ -132,7 +132,7 @@ static int get_list(struct sweep *sweep)
 static void put_list(struct sweep *sweep)
 {
 	iommu_dma_unmap_sg(sweep->dev, sweep->sgl, sweep->way->nr,
-			   DMA_BIDIRECTIONAL, 0);
+			   sweep->way->dir, 0);
 	for (unsigned int i = 0; i < sweep->way->nr; i++) {
 		KUNIT_EXPECT_FALSE(sweep->test,
 				   sg_dma_is_swiotlb(&sweep->sgl[i]));
@@ -175,6 +175,40 @@ static const struct sweep_way stream_ways[] = {
 		.unmaps = 1,
 	},
 	{
+		.name = "map_phys, to the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_TO_DEVICE,
+		.part = { { 100, 4 * GRANULE } },
+		.nr = 1,
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, from the device, not coherent",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_FROM_DEVICE,
+		.noncoherent = true,
+		.part = { { GRANULE, 4 * GRANULE } },
+		.nr = 1,
+		.allocs = 2,
+		.maps = 2,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, address bits kept",
+		.get = get_phys,
+		.put = put_phys,
+		.align_mask = SZ_16K - 1,
+		.part = { { GRANULE + 100, 4 * GRANULE } },
+		.nr = 1,
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 1,
+	},
+	{
 		.name = "map_phys, large pages",
 		.get = get_phys,
 		.put = put_phys,
@@ -209,6 +243,45 @@ static const struct sweep_way stream_ways[] = {
 		.unmaps = 1,
 	},
 	{
+		.name = "map_phys, head, middle and tail bounced, to the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_TO_DEVICE,
+		.untrusted = true,
+		.part = { { 100, 4 * GRANULE } },
+		.nr = 1,
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, head, middle and tail bounced, from the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_FROM_DEVICE,
+		.untrusted = true,
+		.part = { { 100, 4 * GRANULE } },
+		.nr = 1,
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, head, middle and tail bounced, address bits kept",
+		.get = get_phys,
+		.put = put_phys,
+		.align_mask = SZ_16K - 1,
+		.untrusted = true,
+		.part = { { GRANULE + 100, 4 * GRANULE } },
+		.nr = 1,
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
 		.name = "map_phys, all bounced",
 		.get = get_phys,
 		.put = put_phys,
@@ -218,6 +291,71 @@ static const struct sweep_way stream_ways[] = {
 		.slots = 2,
 		.allocs = 2,
 		.maps = 2,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, all bounced, to the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_TO_DEVICE,
+		.untrusted = true,
+		.part = { { GRANULE - 9, 18 } },
+		.nr = 1,
+		.slots = 2,
+		.allocs = 2,
+		.maps = 2,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, all bounced, from the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_FROM_DEVICE,
+		.untrusted = true,
+		.part = { { GRANULE - 9, 18 } },
+		.nr = 1,
+		.slots = 2,
+		.allocs = 2,
+		.maps = 2,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, small, not coherent, lazy",
+		.get = get_phys,
+		.put = put_phys,
+		.lazy = true,
+		.noncoherent = true,
+		.part = { { 64, 24 } },
+		.nr = 1,
+		.slots = 1,
+		.allocs = 2,
+		.maps = 1,
+		.unmaps = 1,
+	},
+	{
+		.name = "map_phys, small, not coherent, from the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_FROM_DEVICE,
+		.noncoherent = true,
+		.part = { { 64, 24 } },
+		.nr = 1,
+		.slots = 1,
+		.allocs = 2,
+		.maps = 1,
+		.unmaps = 1,
+	},
+	/* No cache line that the device does not write to is lost */
+	{
+		.name = "map_phys, small, not coherent, to the device",
+		.get = get_phys,
+		.put = put_phys,
+		.dir = DMA_TO_DEVICE,
+		.noncoherent = true,
+		.part = { { 64, 24 } },
+		.nr = 1,
+		.allocs = 2,
+		.maps = 1,
 		.unmaps = 1,
 	},
 	{
@@ -279,6 +417,34 @@ static const struct sweep_way stream_ways[] = {
 		.unmaps = 2,
 	},
 	{
+		.name = "map_sg, address bits kept",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.align_mask = SZ_16K - 1,
+		.holes = true,
+		.nr = 2,
+		.part = { { GRANULE + 9, 2 * GRANULE },
+			  { 5 * GRANULE, GRANULE } },
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 2,
+	},
+	{
+		.name = "map_sg, to the device",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.dir = DMA_TO_DEVICE,
+		.nr = 2,
+		.part = { { GRANULE, 3 * GRANULE }, { 6 * GRANULE, GRANULE } },
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 1,
+	},
+	{
 		.name = "map_sg, not coherent",
 		.prepare = prepare_list,
 		.get = get_list,
@@ -320,6 +486,109 @@ static const struct sweep_way stream_ways[] = {
 		.allocs = 2,
 		.maps = 7,
 		.unmaps = 4,
+	},
+	{
+		.name = "map_sg, bounced, to the device",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.dir = DMA_TO_DEVICE,
+		.untrusted = true,
+		.nr = 4,
+		.part = { { 100, 10 },
+			  { 2 * GRANULE + 9, 3 * GRANULE },
+			  { 10 * GRANULE, GRANULE },
+			  { 12 * GRANULE, GRANULE + 1 } },
+		.slots = 4,
+		.allocs = 2,
+		.maps = 7,
+		.unmaps = 4,
+	},
+	{
+		.name = "map_sg, bounced, from the device",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.dir = DMA_FROM_DEVICE,
+		.untrusted = true,
+		.nr = 4,
+		.part = { { 100, 10 },
+			  { 2 * GRANULE + 9, 3 * GRANULE },
+			  { 10 * GRANULE, GRANULE },
+			  { 12 * GRANULE, GRANULE + 1 } },
+		.slots = 4,
+		.allocs = 2,
+		.maps = 7,
+		.unmaps = 4,
+	},
+	{
+		.name = "map_sg, bounced, address bits kept",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.align_mask = SZ_16K - 1,
+		.untrusted = true,
+		.holes = true,
+		.nr = 2,
+		.part = { { GRANULE + 100, 10 },
+			  { 7 * GRANULE + 9, 3 * GRANULE } },
+		.slots = 3,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 2,
+	},
+	{
+		.name = "map_sg, small, not coherent",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.noncoherent = true,
+		.nr = 3,
+		.part = { { 64, 24 },
+			  { 2 * GRANULE + 128, 24 },
+			  { 5 * GRANULE, GRANULE } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 3,
+	},
+	{
+		.name = "map_sg, small, not coherent, lazy",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.noncoherent = true,
+		.lazy = true,
+		.nr = 3,
+		.part = { { 64, 24 },
+			  { 2 * GRANULE + 128, 24 },
+			  { 5 * GRANULE, GRANULE } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 3,
+	},
+	{
+		.name = "map_sg, small, not coherent, from the device",
+		.prepare = prepare_list,
+		.get = get_list,
+		.put = put_list,
+		.says = SWEEP_DMA_ERRNO,
+		.dir = DMA_FROM_DEVICE,
+		.noncoherent = true,
+		.nr = 3,
+		.part = { { 64, 24 },
+			  { 2 * GRANULE + 128, 24 },
+			  { 5 * GRANULE, GRANULE } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 3,
 	},
 	{
 		.name = "map_sg, of other devices",

@@ -32,7 +32,7 @@ static int give_up(struct sweep *sweep, int ret)
 			   sizeof(sweep->state));
 	if (sweep->linked)
 		dma_iova_destroy(sweep->dev, &sweep->state, sweep->linked,
-				 DMA_BIDIRECTIONAL, sweep->way->attrs);
+				 sweep->way->dir, sweep->way->attrs);
 	else
 		dma_iova_free(sweep->dev, &sweep->state);
 	mock_drain(sweep->domain);
@@ -56,7 +56,7 @@ static int get_links(struct sweep *sweep)
 		size_t size = way->part[i].size;
 
 		ret = dma_iova_link(dev, &sweep->state, phys, sweep->linked,
-				    size, DMA_BIDIRECTIONAL, way->attrs);
+				    size, sweep->way->dir, way->attrs);
 		if (ret)
 			return give_up(sweep, ret);
 		sweep->state_before = sweep->state;
@@ -71,7 +71,7 @@ static int get_links(struct sweep *sweep)
 static void put_links(struct sweep *sweep)
 {
 	dma_iova_destroy(sweep->dev, &sweep->state, sweep->linked,
-			 DMA_BIDIRECTIONAL, sweep->way->attrs);
+			 sweep->way->dir, sweep->way->attrs);
 }
 
 /* Part by part, for the range to be given back when nothing is linked */
@@ -83,7 +83,7 @@ static void put_each_link(struct sweep *sweep)
 		size_t size = sweep->way->part[i].size;
 
 		dma_iova_unlink(sweep->dev, &sweep->state, offset, size,
-				DMA_BIDIRECTIONAL, sweep->way->attrs);
+				sweep->way->dir, sweep->way->attrs);
 		offset += size;
 	}
 	dma_iova_free(sweep->dev, &sweep->state);
@@ -145,6 +145,33 @@ static const struct sweep_way link_ways[] = {
 		.unmaps = 1,
 	},
 	{
+		.name = "link, address bits kept",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.align_mask = SZ_16K - 1,
+		.nr = 2,
+		.part = { { GRANULE + 100, 3 * GRANULE - 100 },
+			  { 8 * GRANULE, GRANULE } },
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, to the device",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.dir = DMA_TO_DEVICE,
+		.nr = 2,
+		.part = { { GRANULE, 3 * GRANULE }, { 8 * GRANULE, GRANULE } },
+		.allocs = 2,
+		.maps = 3,
+		.unmaps = 1,
+	},
+	{
 		.name = "link, registers",
 		.prepare = prepare_state,
 		.get = get_links,
@@ -169,6 +196,96 @@ static const struct sweep_way link_ways[] = {
 		.slots = 2,
 		.allocs = 2,
 		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, head, middle and tail bounced, to the device",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.dir = DMA_TO_DEVICE,
+		.untrusted = true,
+		.nr = 1,
+		.part = { { 100, 4 * GRANULE } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, head, middle and tail bounced, from the device",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.dir = DMA_FROM_DEVICE,
+		.untrusted = true,
+		.nr = 1,
+		.part = { { 100, 4 * GRANULE } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, bounced, address bits kept",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.align_mask = SZ_16K - 1,
+		.untrusted = true,
+		.nr = 2,
+		.part = { { GRANULE + 100, 3 * GRANULE - 100 },
+			  { 8 * GRANULE, GRANULE + 9 } },
+		.slots = 2,
+		.allocs = 2,
+		.maps = 4,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, small, not coherent",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.noncoherent = true,
+		.nr = 1,
+		.part = { { 64, 24 } },
+		.slots = 1,
+		.allocs = 2,
+		.maps = 1,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, small, not coherent, lazy",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.noncoherent = true,
+		.lazy = true,
+		.nr = 1,
+		.part = { { 64, 24 } },
+		.slots = 1,
+		.allocs = 2,
+		.maps = 1,
+		.unmaps = 1,
+	},
+	{
+		.name = "link, small, not coherent, from the device",
+		.prepare = prepare_state,
+		.get = get_links,
+		.put = put_links,
+		.says = SWEEP_ANY_ERRNO,
+		.dir = DMA_FROM_DEVICE,
+		.noncoherent = true,
+		.nr = 1,
+		.part = { { 64, 24 } },
+		.slots = 1,
+		.allocs = 2,
+		.maps = 1,
 		.unmaps = 1,
 	},
 	{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory runs out at every step of setting domains and devices up.
+ * Every failure point of setting domains and devices up.
  */
 
 #include <linux/dma-direct.h>
@@ -10,6 +10,7 @@
 #include "../private.h"
 #include "mock.h"
 #include "space_check.h"
+#include "sweep.h"
 
 /* Nothing has that many allocations */
 #define MANY 500
@@ -83,11 +84,11 @@ struct set_up_case {
 };
 
 static const struct set_up_case set_up_cases[] = {
-	{ "strict", .refusals = 2 },
-	{ "lazy", .lazy = true, .refusals = 2, .strict = 1 },
-	{ "lazy, one queue", .lazy = true, .shadow = true, .refusals = 2,
+	{ "strict", .refusals = 4 },
+	{ "lazy", .lazy = true, .refusals = 4, .strict = 2 },
+	{ "lazy, one queue", .lazy = true, .shadow = true, .refusals = 4,
 	  .strict = 2 },
-	{ "regions and windows", .regions = true, .refusals = 4 },
+	{ "regions and windows", .regions = true, .refusals = 6 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(set_up, set_up_cases, name);
@@ -217,7 +218,7 @@ static void test_init_fq(struct kunit *test)
 			KUNIT_EXPECT_NULL(test, domain->iova_cookie->lazy.made);
 			refusals++;
 		} while (nth < MANY);
-		KUNIT_EXPECT_GE(test, refusals, 1 + single);
+		KUNIT_EXPECT_GE(test, refusals, 2);
 		KUNIT_EXPECT_NOT_NULL(test, domain->iova_cookie->lazy.flush);
 	}
 }
@@ -233,13 +234,117 @@ static void expect_mapping(struct kunit *test, struct device *dev, void *memory)
 	dma_unmap_single(dev, iova, SZ_4K, DMA_TO_DEVICE);
 }
 
+/**
+ * struct add_case - A device is added and something fails
+ * @name: what
+ * @fault: the same
+ * @for_good: all that come after it fail, too
+ * @hits: how often something fails at least
+ * @without: how often the device is not added, or has no group, at least
+ * @refused: how often the layer refuses it at least
+ */
+struct add_case {
+	const char *name;
+	enum sweep_fault fault;
+	bool for_good;
+	unsigned int hits;
+	unsigned int without;
+	unsigned int refused;
+};
+
+/* What firmware wants mapped is tried once more when the device is attached */
+static const struct add_case add_cases[] = {
+	{ "allocation", SWEEP_ALLOC, .hits = 50, .without = 10, .refused = 8 },
+	{ "map call", SWEEP_MAP, .hits = 8 },
+	{ "map calls", SWEEP_MAP, .for_good = true, .hits = 8, .without = 8 },
+	{ "iotlb_sync_map call", SWEEP_SYNC_MAP, .hits = 2 },
+	{ "iotlb_sync_map calls", SWEEP_SYNC_MAP, .for_good = true, .hits = 2,
+	  .without = 2 },
+	{ "attachment", SWEEP_ATTACH, .hits = 2, .without = 2 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(add, add_cases, name);
+
+static const struct mock_traits wanted_mapped = {
+	.regions = {
+		{ .first = SZ_2M, .last = SZ_2M + SZ_16K - 1,
+		  .type = IOMMU_RESV_DIRECT },
+	},
+	.nr_regions = 1,
+};
+
+static const struct mock_traits *add_traits(const struct add_case *param)
+{
+	return param->fault == SWEEP_ALLOC ? &kept_from : &wanted_mapped;
+}
+
+static struct device *add_failing(struct kunit *test, unsigned int nth,
+				  bool *hit)
+{
+	const struct add_case *param = test->param_value;
+	struct mock *mock = test->priv;
+	struct mock_fault *fault = &mock->fault;
+	unsigned int warnings = 0, alloc_nth = 0;
+	struct device *dev;
+
+	*fault = (struct mock_fault){
+		.map_error = -EINVAL,
+		.sync_map_error = -EINVAL,
+		.for_good = param->for_good,
+	};
+	if (param->fault == SWEEP_ALLOC)
+		alloc_nth = nth;
+	else if (param->fault == SWEEP_MAP)
+		fault->map_nth = nth;
+	else if (param->fault == SWEEP_SYNC_MAP)
+		fault->sync_map_nth = nth;
+	else if (nth == 1)
+		fault->attach_error = -EINVAL;
+
+	kunit_warning_suppress(test) {
+		dev = mock_device_failing(mock, add_traits(param), alloc_nth,
+					  hit);
+		warnings = KUNIT_SUPPRESSED_WARNING_COUNT();
+	}
+	/* The core expects of a driver that the first domain can be attached */
+	KUNIT_EXPECT_EQ(test, warnings, !!fault->attach_error);
+	*fault = (struct mock_fault){};
+	/* It attaches a device without what should be mapped, if that failed */
+	if (*hit && strstr(mock->complaint, "without its direct region"))
+		mock->violations = 0;
+	mock->complaint[0] = '\0';
+	return dev;
+}
+
+/* Expect that a device has what firmware wants it to have */
+static void expect_wanted(struct kunit *test, struct device *dev,
+			  const struct mock_traits *traits)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	for (unsigned int i = 0; i < traits->nr_regions; i++) {
+		const struct mock_region *region = &traits->regions[i];
+		phys_addr_t phys;
+
+		if (region->type != IOMMU_RESV_DIRECT)
+			continue;
+		for (u64 at = region->first; at < region->last; at += SZ_4K) {
+			KUNIT_EXPECT_TRUE(test,
+					  mock_lookup(domain, at, &phys, NULL));
+			KUNIT_EXPECT_EQ(test, phys, at);
+		}
+	}
+}
+
 /*
- * Test that a device which is added while memory runs out, whichever allocation it is
- * that fails, of the driver core, the IOMMU core or the layer, either maps in its
- * domain, or is not of this layer's, or is refused, and that no domain outlives it.
+ * Test that a device which is added while something fails, be it an allocation of the
+ * driver core, the IOMMU core or the layer, a call of the IOMMU driver or the attachment
+ * to its domain, either maps in its domain, and has there what firmware wants mapped, or
+ * is not of this layer's, or is refused, and that no domain outlives it.
  */
 static void test_add(struct kunit *test)
 {
+	const struct add_case *param = test->param_value;
 	unsigned int nth = 0, hits = 0, without = 0, refused = 0;
 	struct mock *mock = test->priv;
 	void *memory = mock_buffer(test, SZ_4K);
@@ -247,13 +352,14 @@ static void test_add(struct kunit *test)
 	bool hit;
 
 	mock->last = 2ULL * SZ_4G - 1;
-	mock_fail_start(test);
+	mock->chunk = 1;
+	if (param->fault == SWEEP_ALLOC)
+		mock_fail_start(test);
 	for (int lazy = 0; lazy < 2; lazy++) {
 		mock->lazy = lazy;
 		nth = 0;
 		do {
-			dev = mock_device_failing(mock, &kept_from, ++nth,
-						  &hit);
+			dev = add_failing(test, ++nth, &hit);
 			hits += hit;
 			if (!dev || !dev->iommu_group) {
 				KUNIT_EXPECT_TRUE(test, hit);
@@ -268,6 +374,7 @@ static void test_add(struct kunit *test)
 				refused++;
 			} else {
 				expect_mapping(test, dev, memory);
+				expect_wanted(test, dev, add_traits(param));
 			}
 			if (dev)
 				mock_device_remove(mock, dev);
@@ -277,16 +384,22 @@ static void test_add(struct kunit *test)
 	}
 	kunit_info(test, "%u failures, %u not added, %u refused\n", hits,
 		   without, refused);
-	KUNIT_EXPECT_GE(test, without, 10);
-	KUNIT_EXPECT_GE(test, refused, 8);
+	KUNIT_EXPECT_GE(test, hits, param->hits);
+	KUNIT_EXPECT_GE(test, without, param->without);
+	KUNIT_EXPECT_GE(test, refused, param->refused);
+	if (!param->without)
+		KUNIT_EXPECT_EQ(test, without, 0);
+	if (!param->refused)
+		KUNIT_EXPECT_EQ(test, refused, 0);
 }
 
-static struct kunit_case setup_cases[] = { KUNIT_CASE(test_cookie),
-					   KUNIT_CASE_PARAM(test_set_up,
-							    set_up_gen_params),
-					   KUNIT_CASE(test_init_fq),
-					   KUNIT_CASE(test_add),
-					   {} };
+static struct kunit_case setup_cases[] = {
+	KUNIT_CASE(test_cookie),
+	KUNIT_CASE_PARAM(test_set_up, set_up_gen_params),
+	KUNIT_CASE(test_init_fq),
+	KUNIT_CASE_PARAM(test_add, add_gen_params),
+	{}
+};
 
 static struct kunit_suite setup_suite = {
 	.name = "iommu_dma_sweep_setup",

@@ -4,8 +4,12 @@
 
 #include "../shim.h"
 
-#define alloc_percpu(type) shim_alloc_percpu(sizeof(type))
 #define free_percpu(p) shim_free(p)
+
+static inline void *__alloc_percpu(size_t size, size_t align)
+{
+	return shim_alloc_percpu(size);
+}
 
 #define per_cpu_ptr(p, cpu) \
 	((typeof(p))((char *)(p) + (cpu) * SHIM_PERCPU_STRIDE))
