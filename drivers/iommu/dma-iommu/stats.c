@@ -12,7 +12,8 @@
  * over when it has happened is counted, where it is often on the CPU that does it.
  *
  * A count of a CPU may be read while it is being written, and one CPU may take away
- * what another has mapped: sums are exact only while nothing happens.
+ * what another has mapped: sums are exact only while nothing happens. Never has more
+ * been taken away than was made.
  *
  * Locks: stats_mutex protects the lists of domains and of devices, and keeps what is in
  * them from being freed. It is taken inside the mutex of an IOMMU group. Inside are
@@ -417,6 +418,27 @@ static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
 	return seq_list_next(v, &all_devices, pos);
 }
 
+/*
+ * What was taken away is read before what was made, so that there is no less of that: who
+ * reads that a driver has unmapped reads that it had mapped before.
+ */
+static void sum_up(const struct watched *watched, unsigned long *sums)
+{
+	struct iommu_dma_counts *counts;
+	int cpu;
+
+	for (int i = IOMMU_DMA_NR_COUNTS - 1; i >= 0; i--) {
+		sums[i] = 0;
+		for_each_possible_cpu(cpu) {
+			counts = per_cpu_ptr(watched->counts, cpu);
+			/* Others go on counting */
+			sums[i] += data_race(counts->nr[i]);
+		}
+		/* Pairs with what a driver knows a mapping by that it unmaps elsewhere */
+		smp_rmb();
+	}
+}
+
 static int devices_show(struct seq_file *m, void *v)
 {
 	static const char *const names[IOMMU_DMA_NR_COUNTS] = {
@@ -425,21 +447,16 @@ static int devices_show(struct seq_file *m, void *v)
 	};
 	struct watched *watched = list_entry(v, struct watched, list);
 	struct iommu_domain *domain = watched->domain;
-	int cpu;
+	unsigned long sums[IOMMU_DMA_NR_COUNTS];
 
 	if (!domain)
 		return SEQ_SKIP;
 
 	seq_printf(m, "device %s group=%d mode=%s", dev_name(watched->dev),
 		   watched->group, mode_of(domain->iova_cookie));
-	for (unsigned int i = 0; i < IOMMU_DMA_NR_COUNTS; i++) {
-		unsigned long sum = 0;
-
-		for_each_possible_cpu(cpu)
-			/* Others go on counting */
-			sum += data_race(per_cpu_ptr(watched->counts, cpu)->nr[i]);
-		seq_printf(m, " %s=%lu", names[i], sum);
-	}
+	sum_up(watched, sums);
+	for (unsigned int i = 0; i < IOMMU_DMA_NR_COUNTS; i++)
+		seq_printf(m, " %s=%lu", names[i], sums[i]);
 	seq_putc(m, '\n');
 	return 0;
 }
