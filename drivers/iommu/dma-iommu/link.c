@@ -195,6 +195,28 @@ static int link_in_place(struct device *dev, struct dma_iova_state *state,
 	return ret;
 }
 
+static int link_part(struct device *dev, struct dma_iova_state *state,
+		     phys_addr_t phys, size_t offset, size_t size,
+		     enum dma_data_direction dir, unsigned long attrs)
+{
+	int bounce;
+
+	if (attrs & DMA_ATTR_CC_SHARED)
+		return -EOPNOTSUPP;
+	if ((attrs & DMA_ATTR_REQUIRE_COHERENT) && !iommu_dma_dev_coherent(dev))
+		return -EOPNOTSUPP;
+	if (!part_ok(dev, state, offset, size) ||
+	    iommu_dma_offset(space_of(dev), (state->addr + offset) ^ phys))
+		return -EINVAL;
+
+	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
+	if (bounce < 0)
+		return bounce;
+	if (bounce)
+		return link_bounced(dev, state, phys, offset, size, dir, attrs);
+	return link_in_place(dev, state, phys, offset, size, dir, attrs);
+}
+
 /**
  * dma_iova_link() - Link memory to a part of a range
  * @dev: the device
@@ -227,28 +249,13 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		  phys_addr_t phys, size_t offset, size_t size,
 		  enum dma_data_direction dir, unsigned long attrs)
 {
-	dma_addr_t iova = state->addr + offset;
-	int bounce, ret;
+	int ret = link_part(dev, state, phys, offset, size, dir, attrs);
 
-	if (attrs & DMA_ATTR_CC_SHARED)
-		return -EOPNOTSUPP;
-	if ((attrs & DMA_ATTR_REQUIRE_COHERENT) && !iommu_dma_dev_coherent(dev))
-		return -EOPNOTSUPP;
-	if (!part_ok(dev, state, offset, size) ||
-	    iommu_dma_offset(space_of(dev), iova ^ phys))
-		return -EINVAL;
-
-	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
-	if (bounce < 0)
-		return bounce;
-	if (bounce)
-		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
-	else
-		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
 	if (ret == -ENOTRECOVERABLE)
 		quarantine_range(dev, state);
 	if (!ret)
-		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+		iommu_dma_debug_buffer(dev, state->addr + offset, phys, size,
+				       dir);
 	else
 		iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
 	return ret;

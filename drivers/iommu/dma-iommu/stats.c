@@ -241,6 +241,7 @@ void iommu_dma_stats_refused(struct device *dev, int error)
 		iommu_dma_count(dev, IOMMU_DMA_NO_MEMORY);
 		break;
 	case -EINVAL:
+	case -EOPNOTSUPP:
 	case -EOVERFLOW:
 		iommu_dma_count(dev, IOMMU_DMA_INVALID);
 		break;

@@ -23,7 +23,8 @@ struct seq_operations;
  * @IOMMU_DMA_SLOTS_BACK: slots that were given back
  * @IOMMU_DMA_NO_ROOM: mappings that were refused: no IOVA below the limit
  * @IOMMU_DMA_NO_MEMORY: out of memory, or of slots
- * @IOMMU_DMA_INVALID: the request cannot be, or would have to bounce and cannot
+ * @IOMMU_DMA_INVALID: the request cannot be, or would have to bounce or to be coherent
+ *		       and cannot
  * @IOMMU_DMA_NOT_SET_UP: the device was refused when it was set up
  * @IOMMU_DMA_OTHER: the IOMMU driver had another reason
  * @IOMMU_DMA_NR_COUNTS: how many there are

@@ -400,6 +400,122 @@ static void test_refusals(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
 }
 
+/* What is to be refused, and the count that it goes to */
+struct refusal {
+	struct kunit *test;
+	struct device *dev;
+	const char *reason;
+	u64 before;
+};
+
+static struct refusal refuse(struct kunit *test, struct device *dev,
+			     const char *reason)
+{
+	return (struct refusal){ test, dev, reason,
+				 device_says(test, dev, reason) };
+}
+
+static void expect_counted(const struct refusal *refusal, const char *what)
+{
+	KUNIT_EXPECT_EQ_MSG(refusal->test,
+			    device_says(refusal->test, refusal->dev,
+					refusal->reason),
+			    refusal->before + 1, "%s", what);
+}
+
+/* Test that a link which is refused is counted, whatever the reason. */
+static void test_links_refused(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		size_t offset;
+		size_t size;
+		unsigned long attrs;
+		int error;
+	} cases[] = {
+		{ "shared", 0, SZ_4K, DMA_ATTR_CC_SHARED, -EOPNOTSUPP },
+		{ "beyond the range", SZ_4K, SZ_8K, 0, -EINVAL },
+		{ "within a granule", 100, SZ_4K, 0, -EINVAL },
+		{ "bounced", 0, 100, DMA_ATTR_MMIO, -EINVAL },
+	};
+	struct device *dev = mock_untrusted(test->priv);
+	void *memory = mock_buffer(test, SZ_16K);
+	struct dma_iova_state state;
+	struct refusal refusal;
+	int ret;
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_8K));
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		refusal = refuse(test, dev, "invalid");
+		ret = dma_iova_link(dev, &state, virt_to_phys(memory),
+				    cases[i].offset, cases[i].size,
+				    DMA_TO_DEVICE, cases[i].attrs);
+		KUNIT_EXPECT_EQ_MSG(test, ret, cases[i].error, "%s",
+				    cases[i].what);
+		expect_counted(&refusal, cases[i].what);
+	}
+	dma_iova_free(dev, &state);
+}
+
+/* Test that a buffer which is refused is counted, be it for want of memory. */
+static void test_buffers_refused(struct kunit *test)
+{
+	struct device *dev = low_device(test);
+	struct refusal refusal;
+	dma_addr_t iova;
+	void *buffer;
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, 0, &iova, GFP_KERNEL, 0));
+	expect_counted(&refusal, "of no size");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
+					  __DMA_ATTR_ALLOC_CC_SHARED));
+	expect_counted(&refusal, "shared");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, 0,
+							      DMA_TO_DEVICE,
+							      GFP_KERNEL, 0));
+	expect_counted(&refusal, "of no size, not contiguous");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, SIZE_MAX,
+							      DMA_TO_DEVICE,
+							      GFP_KERNEL, 0));
+	expect_counted(&refusal, "too large, not contiguous");
+
+	/* Larger than any block that there is */
+	refusal = refuse(test, dev, "no_memory");
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_1G, &iova,
+					  GFP_ATOMIC | __GFP_NOWARN, 0));
+	expect_counted(&refusal, "a block");
+
+	/* Whichever of the allocations fails, of pages, tables, or room for a remap */
+	mock_fail_start(test);
+	for (unsigned int nth = 1; nth < 100; nth++) {
+		refusal = refuse(test, dev, "no_memory");
+		mock_fail_nth(nth);
+		buffer = iommu_dma_alloc(dev, SZ_16K, &iova, GFP_KERNEL,
+					 DMA_ATTR_ALLOC_SINGLE_PAGES);
+		if (mock_fail_nth(0)) {
+			KUNIT_EXPECT_GT(test, nth, 4);
+			KUNIT_ASSERT_NOT_NULL(test, buffer);
+			iommu_dma_free(dev, SZ_16K, buffer, iova, 0);
+			break;
+		}
+		if (buffer)
+			iommu_dma_free(dev, SZ_16K, buffer, iova, 0);
+		else
+			expect_counted(&refusal, "an allocation");
+	}
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"),
+			device_says(test, dev, "unmaps"));
+}
+
 /*
  * Test that a device which cannot be set up is shown, with what it was refused, by
  * whichever entry point.
@@ -847,6 +963,8 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_gone),
 	KUNIT_CASE(test_files),
 	KUNIT_CASE(test_refusals),
+	KUNIT_CASE(test_links_refused),
+	KUNIT_CASE(test_buffers_refused),
 	KUNIT_CASE(test_not_set_up),
 	KUNIT_CASE(test_other_domains),
 	KUNIT_CASE(test_slots),
