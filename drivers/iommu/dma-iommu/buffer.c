@@ -189,7 +189,7 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
 	if (!ret) {
 		iommu_dma_debug_pages(dev, *iova, pages, count);
-		iommu_dma_count(dev, IOMMU_DMA_MAPS);
+		iommu_dma_count_map(dev, (size_t)count << PAGE_SHIFT);
 		return pages;
 	}
 
@@ -200,9 +200,11 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 /* Take the device's access away. False: the pages must never be freed. */
 static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 {
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
-	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova,
-				      (size_t)count << PAGE_SHIFT, false);
+	size_t size = (size_t)count << PAGE_SHIFT;
+
+	iommu_dma_count_unmap(dev, size);
+	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova, size,
+				      false);
 }
 
 /**
@@ -369,7 +371,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	if (!ret) {
 		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
 				       alloc_size, DMA_BIDIRECTIONAL);
-		iommu_dma_count(dev, IOMMU_DMA_MAPS);
+		iommu_dma_count_map(dev, alloc_size);
 		return cpu_addr;
 	}
 

@@ -118,7 +118,7 @@ bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
 
 	state->addr = start + offset;
 	state->__size = size;
-	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	iommu_dma_count_map(dev, request.size);
 	return true;
 }
 EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
@@ -132,11 +132,11 @@ EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
  */
 void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 {
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
+	size_t granules = granules_of(dev, state->addr, dma_iova_size(state));
+
+	iommu_dma_count_unmap(dev, granules);
 	iommu_dma_retire_release(iommu_get_dma_domain(dev),
-				 first_granule(dev, state->addr),
-				 granules_of(dev, state->addr,
-					     dma_iova_size(state)));
+				 first_granule(dev, state->addr), granules);
 }
 EXPORT_SYMBOL_GPL(dma_iova_free);
 
@@ -397,6 +397,7 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
+	size_t granules;
 
 	if (WARN_ON_ONCE(mapped_len > dma_iova_size(state)))
 		mapped_len = dma_iova_size(state);
@@ -405,11 +406,11 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 		return;
 	}
 
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
+	granules = granules_of(dev, state->addr, dma_iova_size(state));
+	iommu_dma_count_unmap(dev, granules);
 	unlink_begin(&retire, &bounced, &transfer, state, 0, mapped_len,
 		     iommu_dma_may_defer(&transfer));
 	iommu_dma_retire_finish(&retire, first_granule(dev, state->addr),
-				granules_of(dev, state->addr,
-					    dma_iova_size(state)));
+				granules);
 }
 EXPORT_SYMBOL_GPL(dma_iova_destroy);

@@ -221,6 +221,7 @@ void iommu_dma_stats_flushed(struct iommu_dma_flush_stats *stats, u64 began)
  */
 void iommu_dma_stats_drained(struct iommu_dma_flush_stats *stats, u64 began)
 {
+	atomic_long_inc(&stats->drains);
 	note_longest(&stats->longest_drain_ns, since(began));
 }
 
@@ -347,6 +348,22 @@ static void show_zone(struct seq_file *m, struct iommu_dma_space *space,
 	show_picture(m, zone, &survey, shift);
 }
 
+/* The most that has waited in one queue */
+static unsigned int deepest(const struct iommu_dma_flush *flush)
+{
+	struct iommu_dma_queue *queue;
+	unsigned int most = 0;
+	int cpu;
+
+	if (flush->single)
+		return READ_ONCE(flush->single->stats.deepest);
+	for_each_possible_cpu(cpu) {
+		queue = per_cpu_ptr(flush->queues, cpu);
+		most = max(most, READ_ONCE(queue->stats.deepest));
+	}
+	return most;
+}
+
 static void show_flush(struct seq_file *m, const struct iommu_dma_cookie *cookie)
 {
 	/* It stays until the domain is freed, for which it is taken off the list first */
@@ -357,11 +374,15 @@ static void show_flush(struct seq_file *m, const struct iommu_dma_cookie *cookie
 		return;
 
 	flushes = atomic_read(&flush->finished);
-	seq_printf(m, "flush group=%d waiting=%u flushes=%u ns=%lld longest_ns=%lld longest_drain_ns=%lld\n",
+	seq_printf(m, "flush group=%d waiting=%u flushes=%u ns=%lld longest_ns=%lld longest_drain_ns=%lld",
 		   cookie->space.low.group, iommu_dma_flush_waiting(flush),
 		   flushes, atomic64_read(&flush->stats.ns),
 		   atomic64_read(&flush->stats.longest_ns),
 		   atomic64_read(&flush->stats.longest_drain_ns));
+	seq_printf(m, " drains=%ld forced=%ld at_once=%ld deepest=%u\n",
+		   atomic_long_read(&flush->stats.drains),
+		   atomic_long_read(&flush->stats.forced),
+		   atomic_long_read(&flush->stats.at_once), deepest(flush));
 }
 
 static void *domains_start(struct seq_file *m, loff_t *pos)
@@ -432,8 +453,7 @@ static void sum_up(const struct watched *watched, unsigned long *sums)
 		sums[i] = 0;
 		for_each_possible_cpu(cpu) {
 			counts = per_cpu_ptr(watched->counts, cpu);
-			/* Others go on counting */
-			sums[i] += data_race(counts->nr[i]);
+			sums[i] += local_read(&counts->nr[i]);
 		}
 		/* Pairs with what a driver knows a mapping by that it unmaps elsewhere */
 		smp_rmb();
@@ -442,13 +462,14 @@ static void sum_up(const struct watched *watched, unsigned long *sums)
 
 static int devices_show(struct seq_file *m, void *v)
 {
-	static const char *const names[IOMMU_DMA_NR_COUNTS] = {
+	static const char *const names[IOMMU_DMA_BYTES] = {
 		"maps",	     "unmaps",	"slots",      "slots_back", "no_room",
 		"no_memory", "invalid", "not_set_up", "other",
 	};
 	struct watched *watched = list_entry(v, struct watched, list);
 	struct iommu_domain *domain = watched->domain;
 	unsigned long sums[IOMMU_DMA_NR_COUNTS];
+	long bytes;
 
 	if (!domain)
 		return SEQ_SKIP;
@@ -456,9 +477,11 @@ static int devices_show(struct seq_file *m, void *v)
 	seq_printf(m, "device %s group=%d mode=%s", dev_name(watched->dev),
 		   watched->group, mode_of(domain->iova_cookie));
 	sum_up(watched, sums);
-	for (unsigned int i = 0; i < IOMMU_DMA_NR_COUNTS; i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		seq_printf(m, " %s=%lu", names[i], sums[i]);
-	seq_putc(m, '\n');
+	/* The sums may wrap around on 32 bits; a driver may say other sizes than it mapped */
+	bytes = sums[IOMMU_DMA_BYTES] - sums[IOMMU_DMA_BYTES_BACK];
+	seq_printf(m, " bytes=%ld\n", max(bytes, 0L));
 	return 0;
 }
 

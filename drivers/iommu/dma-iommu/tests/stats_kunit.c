@@ -205,6 +205,7 @@ static void test_mappings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "free"), room - 21 * SZ_4K);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), 5);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), 1);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 21 * SZ_4K);
 	/* Up to 8 granules, and up to 64 */
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "chunks"), 2);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "refills"), 2);
@@ -243,55 +244,91 @@ static void test_full(struct kunit *test)
 	dma_iova_free(dev, &state);
 }
 
-/* Test that every entry point that maps counts, and so does the one that unmaps. */
+/* Expect that a device has one mapping more than before, of @bytes of IOVA */
+static void expect_mapped(struct kunit *test, struct device *dev, u64 *maps,
+			  size_t bytes)
+{
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++*maps);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), bytes);
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "bytes"), bytes);
+}
+
+/* Expect that nothing is left */
+static void expect_unmapped(struct kunit *test, struct device *dev, u64 maps)
+{
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
+}
+
+/*
+ * Test that every entry point that maps counts, and so does the one that unmaps: the
+ * mapping, and the IOVA that it takes.
+ */
 static void test_entries(struct kunit *test)
 {
 	struct device *dev = low_device(test);
-	void *memory = mock_buffer(test, SZ_4K), *buffer;
+	void *memory = mock_buffer(test, SZ_16K), *buffer;
 	struct dma_iova_state state;
-	struct scatterlist sg;
+	struct scatterlist sg[2];
 	struct sg_table *sgt;
+	struct page *page;
 	dma_addr_t iova;
 	u64 maps = 0;
 
-	sg_init_one(&sg, memory, SZ_4K);
-	KUNIT_ASSERT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE), 1);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
-	dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	/* It touches three granules */
+	iova = dma_map_single(dev, memory + 100, SZ_8K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	expect_mapped(test, dev, &maps, 3 * SZ_4K);
+	dma_unmap_single(dev, iova, SZ_8K, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
+
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], memory, SZ_4K);
+	sg_set_buf(&sg[1], memory + SZ_8K + 8, 100);
+	KUNIT_ASSERT_GE(test, dma_map_sg(dev, sg, 2, DMA_TO_DEVICE), 1);
+	expect_mapped(test, dev, &maps, SZ_8K);
+	dma_unmap_sg(dev, sg, 2, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
 
 	buffer = dma_alloc_coherent(dev, SZ_8K, &iova, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_coherent(dev, SZ_8K, buffer, iova);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
 	buffer = dma_alloc_coherent(dev, SZ_8K, &iova, GFP_ATOMIC);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_coherent(dev, SZ_8K, buffer, iova);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
+
+	page = dma_alloc_pages(dev, PAGE_SIZE, &iova, DMA_TO_DEVICE,
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	expect_mapped(test, dev, &maps, PAGE_SIZE);
+	dma_free_pages(dev, PAGE_SIZE, page, iova, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
 
 	sgt = dma_alloc_noncontiguous(dev, SZ_8K, DMA_TO_DEVICE, GFP_KERNEL, 0);
 	KUNIT_ASSERT_NOT_NULL(test, sgt);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_noncontiguous(dev, SZ_8K, sgt, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 8, SZ_4K));
+	expect_mapped(test, dev, &maps, SZ_8K);
 	dma_iova_free(dev, &state);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_16K));
+	expect_mapped(test, dev, &maps, SZ_16K);
 	KUNIT_ASSERT_EQ(test,
 			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
 				      SZ_4K, DMA_TO_DEVICE, 0),
 			0);
 	KUNIT_ASSERT_EQ(test, dma_iova_sync(dev, &state, 0, SZ_4K), 0);
 	dma_iova_destroy(dev, &state, SZ_4K, DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 }
 
 /* Test that devices of one group count for themselves, and are named together. */
@@ -514,6 +551,7 @@ static void test_buffers_refused(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"),
 			device_says(test, dev, "unmaps"));
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 }
 
 /*
@@ -582,15 +620,25 @@ static void test_slots(struct kunit *test)
 	struct mock *mock = test->priv;
 	struct device *dev = mock_untrusted(mock);
 	void *memory = mock_buffer(test, SZ_16K);
+	struct scatterlist sg;
 	dma_addr_t iova;
 
 	iova = dma_map_single(dev, memory + 100, SZ_8K, DMA_TO_DEVICE);
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"), 2);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 0);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 3 * SZ_4K);
 	dma_unmap_single(dev, iova, SZ_8K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"), 2);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 2);
+
+	sg_init_one(&sg, memory + 100, SZ_8K);
+	KUNIT_ASSERT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE), 1);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 3 * SZ_4K);
+	dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 4);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 }
 
 /* A ms of the clock that is read for it: that of a CPU, which may differ from others */
@@ -630,6 +678,10 @@ static void test_lazy(struct kunit *test)
 	line = group_line(test, group_of(dev), "flush", NULL);
 	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 3);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 3);
+	/* They wait on the CPUs that the test was on */
+	KUNIT_EXPECT_GE(test, value_in(line, "deepest"), 1);
+	KUNIT_EXPECT_LE(test, value_in(line, "deepest"), 3);
+	KUNIT_EXPECT_EQ(test, value_in(line, "drains"), 0);
 	migrate_disable();
 	mock_drain(domain);
 	migrate_enable();
@@ -638,10 +690,49 @@ static void test_lazy(struct kunit *test)
 	line = group_line(test, group_of(dev), "flush", NULL);
 	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 0);
 	KUNIT_EXPECT_GT(test, value_in(line, "flushes"), flushes);
+	KUNIT_EXPECT_EQ(test, value_in(line, "drains"), 1);
 	KUNIT_EXPECT_GE(test, value_in(line, "longest_ns"), NSEC_PER_MSEC);
 	KUNIT_EXPECT_GE(test, value_in(line, "ns"),
 			value_in(line, "longest_ns"));
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
+}
+
+/*
+ * Test that a queue which was full is seen: how often somebody had to invalidate for
+ * want of room, how much could not wait even then, and how much has waited at most.
+ */
+static void test_lazy_full(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_dma_flush *flush;
+	const char *line;
+	struct device *dev;
+	int unmaps = IOMMU_DMA_QUEUE_FEW + 1;
+
+	mock->lazy = true;
+	dev = low_device(test);
+	flush = iommu_get_domain_for_dev(dev)->iova_cookie->lazy.made;
+	flush->period = 60 * HZ;
+	/* In one queue */
+	migrate_disable();
+	while (unmaps--)
+		dma_unmap_single(dev, map(test, dev, SZ_4K), SZ_4K,
+				 DMA_TO_DEVICE);
+	migrate_enable();
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), IOMMU_DMA_QUEUE_FEW);
+	KUNIT_EXPECT_EQ(test, value_in(line, "forced"), 1);
+	KUNIT_EXPECT_EQ(test, value_in(line, "at_once"), 0);
+
+	/* As when lazy mode ends while somebody unmaps */
+	flush->ended = true;
+	dma_unmap_single(dev, map(test, dev, SZ_4K), SZ_4K, DMA_TO_DEVICE);
+	flush->ended = false;
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "forced"), 2);
+	KUNIT_EXPECT_EQ(test, value_in(line, "at_once"), 1);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), IOMMU_DMA_QUEUE_FEW);
+	mock_drain(iommu_get_domain_for_dev(dev));
 }
 
 /* Test that what is quarantined is seen, and is neither mapped nor free. */
@@ -952,6 +1043,7 @@ static void test_read_under_load(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"),
 				device_says(test, dev, "slots_back"));
 		KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
+		KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 	}
 }
 
@@ -969,6 +1061,7 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_other_domains),
 	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_lazy),
+	KUNIT_CASE(test_lazy_full),
 	KUNIT_CASE(test_quarantine),
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_read_while_they_go),
