@@ -48,12 +48,13 @@ enum count {
 	INVALID,
 	NOT_SET_UP,
 	OTHER,
+	BYTES,
 	NR_COUNTS,
 };
 
 static const char *const count_names[NR_COUNTS] = {
 	"maps",	     "unmaps",	"slots",      "slots_back", "no_room",
-	"no_memory", "invalid", "not_set_up", "other",
+	"no_memory", "invalid", "not_set_up", "other",	    "bytes",
 };
 
 struct device {
@@ -90,15 +91,14 @@ struct zone {
 };
 
 static const char *const flush_fields[] = {
-	"waiting", "flushes", "ns", "longest_ns", "longest_drain_ns",
+	"waiting", "flushes", "ns",	 "longest_ns", "longest_drain_ns",
+	"drains",  "forced",  "at_once", "deepest",
 };
 
 enum flush_value {
 	FLUSH_WAITING,
 	FLUSH_FLUSHES,
 	FLUSH_NS,
-	FLUSH_LONGEST,
-	FLUSH_DRAIN,
 };
 
 struct group {
@@ -435,15 +435,9 @@ static unsigned long long refused(const struct device *device)
 {
 	unsigned long long sum = 0;
 
-	for (unsigned int i = NO_ROOM; i < NR_COUNTS; i++)
+	for (unsigned int i = NO_ROOM; i <= OTHER; i++)
 		sum += device->count[i];
 	return sum;
-}
-
-static unsigned long long live_bytes(const struct group *group)
-{
-	return group->zone[0].value[ZONE_BYTES] +
-	       group->zone[1].value[ZONE_BYTES];
 }
 
 /* The terminal */
@@ -479,11 +473,9 @@ static void show_device(const struct sample *old, const struct sample *new,
 {
 	const struct group *group = find_group(new, device->group);
 
-	printf("%-16s %5llu %-6s %7s%c %8llu %8s %8s %8s %6llu %7llu %8s\n",
+	printf("%-16s %5llu %-6s %7s %8llu %8s %8s %8s %6llu %7llu %8s\n",
 	       device->name, device->group, device->mode,
-	       group ? human(live_bytes(group)) : "-",
-	       group && group->nr_devices > 1 ? '*' : ' ',
-	       live(device, MAPS, UNMAPS),
+	       human(device->count[BYTES]), live(device, MAPS, UNMAPS),
 	       or_dash(rate(old, new, device, MAPS)),
 	       or_dash(rate(old, new, device, UNMAPS)),
 	       or_dash(rate(old, new, device, SLOTS)),
@@ -517,17 +509,11 @@ static void show_zone(const struct group *group, const struct zone *zone)
 
 static void show(const struct sample *old, const struct sample *new)
 {
-	bool shared = false;
-
-	printf("%-16s %5s %-6s %7s  %8s %8s %8s %8s %6s %7s %8s\n", "device",
+	printf("%-16s %5s %-6s %7s %8s %8s %8s %8s %6s %7s %8s\n", "device",
 	       "group", "mode", "live", "mappings", "map/s", "unmap/s",
 	       "bounce/s", "slots", "refused", "flush/us");
 	for (unsigned int i = 0; i < new->nr_devices; i++)
 		show_device(old, new, &new->device[i]);
-	for (unsigned int i = 0; i < new->nr_groups; i++)
-		shared |= new->group[i].nr_devices > 1;
-	if (shared)
-		puts("* of all devices in the group");
 	puts("\ngroup zone  mapped, and where");
 	for (unsigned int i = 0; i < new->nr_groups; i++)
 		for (unsigned int j = 0; j < 2; j++)
@@ -645,7 +631,7 @@ static void usage(void)
 	     "  -d, --directory=DIR     read what is there (" DIRECTORY ")\n"
 	     "  -h, --help              this\n"
 	     "\n"
-	     "Columns: live: bytes that the group has mapped; mappings: of the device, now;\n"
+	     "Columns: live: bytes that the device has mapped; mappings: how many these are;\n"
 	     "map/s, unmap/s, bounce/s: mappings made, taken away, and granules that were\n"
 	     "copied through swiotlb; slots: those in use; refused: mappings that failed since\n"
 	     "the device was added; flush/us: how long an invalidation took, in lazy mode.\n"

@@ -38,7 +38,8 @@
  * Return:
  * * %0		- the buffer is to be mapped in place.
  * * %1		- it is to be bounced.
- * * %-EINVAL	- neither can be. A message says why. A retry does not help.
+ * * %-EINVAL	- neither can be. A message says why, unless @attrs has
+ *		  DMA_ATTR_NO_WARN. A retry does not help.
  */
 int iommu_dma_bounce_check(struct device *dev, phys_addr_t phys, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
@@ -62,7 +63,7 @@ int iommu_dma_bounce_check(struct device *dev, phys_addr_t phys, size_t size,
 	    is_swiotlb_active(dev))
 		return 1;
 
-	dev_warn_ratelimited(dev, "refused to map %zu bytes: %s\n", size, why);
+	iommu_dma_say_refused(dev, dma_get_mask(dev), size, attrs, why);
 	return -EINVAL;
 }
 

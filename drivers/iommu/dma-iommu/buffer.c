@@ -150,13 +150,14 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 	return ret;
 }
 
-/* What is short of memory, the allocators of that have said */
-static void refuse_buffer(struct device *dev, size_t size, gfp_t gfp,
-			  unsigned long attrs, int ret)
+/* Returns NULL. What is short of memory, the allocators of that have said. */
+static void *refuse_buffer(struct device *dev, size_t size, gfp_t gfp,
+			   unsigned long attrs, int ret)
 {
 	if (gfp & __GFP_NOWARN || ret == -ENOMEM)
 		attrs |= DMA_ATTR_NO_WARN;
 	iommu_dma_refused(ret, dev, dev->coherent_dma_mask, size, attrs);
+	return NULL;
 }
 
 static struct page **alloc_mapped_pages(struct device *dev, size_t size,
@@ -170,11 +171,9 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 	int ret;
 
 	if (!count)
-		return NULL;
-	if (!domain) {
-		refuse_buffer(dev, size, gfp, attrs, -ENODEV);
-		return NULL;
-	}
+		return refuse_buffer(dev, size, gfp, attrs, -EINVAL);
+	if (!domain)
+		return refuse_buffer(dev, size, gfp, attrs, -ENODEV);
 
 	if (!(attrs & DMA_ATTR_ALLOC_SINGLE_PAGES))
 		orders |= (domain->pgsize_bitmap >> PAGE_SHIFT) &
@@ -184,28 +183,29 @@ static struct page **alloc_mapped_pages(struct device *dev, size_t size,
 	pages = alloc_page_array(dev, count, orders,
 				 gfp | __GFP_ZERO | __GFP_HIGHMEM);
 	if (!pages)
-		return NULL;
+		return refuse_buffer(dev, size, gfp, attrs, -ENOMEM);
 
 	ret = map_page_array(dev, domain, pages, count, sgt,
 			     IOMMU_DMA_META_GFP(gfp), attrs, iova);
 	if (!ret) {
 		iommu_dma_debug_pages(dev, *iova, pages, count);
 		iommu_dma_debug_ours(dev, *iova, (size_t)count << PAGE_SHIFT);
-		iommu_dma_count(dev, IOMMU_DMA_MAPS);
+		iommu_dma_count_map(dev, (size_t)count << PAGE_SHIFT);
 		return pages;
 	}
 
 	free_page_array(dev, pages, ret == -ENOTRECOVERABLE ? 0 : count);
-	refuse_buffer(dev, size, gfp, attrs, ret);
-	return NULL;
+	return refuse_buffer(dev, size, gfp, attrs, ret);
 }
 
 /* Take the device's access away. False: the pages must never be freed. */
 static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
 {
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
-	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova,
-				      (size_t)count << PAGE_SHIFT, false);
+	size_t size = (size_t)count << PAGE_SHIFT;
+
+	iommu_dma_count_unmap(dev, size);
+	return iommu_dma_retire_range(iommu_get_dma_domain(dev), iova, size,
+				      false);
 }
 
 /**
@@ -250,11 +250,12 @@ static void *alloc_discontiguous(struct device *dev, size_t size,
 	cpu_addr = dma_common_pages_remap(pages, size,
 					  dma_pgprot(dev, PAGE_KERNEL, attrs),
 					  __builtin_return_address(0));
-	if (cpu_addr)
-		*handle = iova;
-	else
+	if (!cpu_addr) {
 		free_page_array(dev, pages,
 				unmap_pages(dev, iova, count) ? count : 0);
+		return refuse_buffer(dev, size, gfp, attrs, -ENOMEM);
+	}
+	*handle = iova;
 	return cpu_addr;
 }
 
@@ -347,18 +348,18 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	void *cpu_addr;
 	int ret;
 
-	if (!alloc_size || attrs & __DMA_ATTR_ALLOC_CC_SHARED)
-		return NULL;
+	if (!alloc_size)
+		return refuse_buffer(dev, size, gfp, attrs, -EINVAL);
+	if (attrs & __DMA_ATTR_ALLOC_CC_SHARED)
+		return refuse_buffer(dev, size, gfp, attrs, -EOPNOTSUPP);
 
 	if (gfpflags_allow_blocking(gfp) &&
 	    !(attrs & DMA_ATTR_FORCE_CONTIGUOUS))
 		return alloc_discontiguous(dev, alloc_size, handle, gfp, attrs);
 
 	domain = iommu_dma_enter(dev);
-	if (!domain) {
-		refuse_buffer(dev, alloc_size, gfp, attrs, -ENODEV);
-		return NULL;
-	}
+	if (!domain)
+		return refuse_buffer(dev, alloc_size, gfp, attrs, -ENODEV);
 
 	if (use_atomic_pool(dev, gfp))
 		page = dma_alloc_from_pool(dev, alloc_size, &cpu_addr,
@@ -366,7 +367,7 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 	else
 		page = alloc_contiguous(dev, alloc_size, gfp, attrs, &cpu_addr);
 	if (!page)
-		return NULL;
+		return refuse_buffer(dev, alloc_size, gfp, attrs, -ENOMEM);
 
 	request.align = roundup_pow_of_two(alloc_size);
 	ret = iommu_dma_commit_range(domain, &request, page_to_phys(page),
@@ -376,14 +377,13 @@ void *iommu_dma_alloc(struct device *dev, size_t size, dma_addr_t *handle,
 		iommu_dma_debug_buffer(dev, *handle, page_to_phys(page),
 				       alloc_size, DMA_BIDIRECTIONAL);
 		iommu_dma_debug_ours(dev, *handle, alloc_size);
-		iommu_dma_count(dev, IOMMU_DMA_MAPS);
+		iommu_dma_count_map(dev, alloc_size);
 		return cpu_addr;
 	}
 
 	if (ret != -ENOTRECOVERABLE)
 		free_memory(dev, cpu_addr, alloc_size);
-	refuse_buffer(dev, alloc_size, gfp, attrs, ret);
-	return NULL;
+	return refuse_buffer(dev, alloc_size, gfp, attrs, ret);
 }
 EXPORT_SYMBOL_IF_KUNIT(iommu_dma_alloc);
 
@@ -520,11 +520,11 @@ struct sg_table *iommu_dma_alloc_noncontiguous(struct device *dev, size_t size,
 
 	/* A DMA segment says its length in 32 bits */
 	if (!gfpflags_allow_blocking(gfp) || size > U32_MAX - PAGE_SIZE)
-		return NULL;
+		return refuse_buffer(dev, size, gfp, attrs, -EINVAL);
 
 	buffer = kzalloc_obj(*buffer, IOMMU_DMA_META_GFP(gfp));
 	if (!buffer)
-		return NULL;
+		return refuse_buffer(dev, size, gfp, attrs, -ENOMEM);
 
 	buffer->pages = alloc_mapped_pages(dev, size, &buffer->sgt, gfp, attrs,
 					   &iova);

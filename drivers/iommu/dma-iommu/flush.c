@@ -327,6 +327,7 @@ static bool try_push(struct iommu_dma_queue *queue, dma_addr_t iova,
 	WRITE_ONCE(queue->tail, queue->tail + 1);
 	if (!queue->ticking)
 		set_timer(queue, jiffies + flush->period);
+	iommu_dma_stats_queued(&queue->stats, queue->tail - queue->head);
 out:
 	spin_unlock_irqrestore(&queue->lock, flags);
 	if (complaint)
@@ -365,11 +366,13 @@ void iommu_dma_flush_queue(struct iommu_dma_flush *flush, dma_addr_t iova,
 	    try_push(queue, iova, size, freelist))
 		return;
 
+	iommu_dma_stats_forced(&flush->stats);
 	iommu_dma_flush_now(flush);
 	if (!READ_ONCE(flush->ended) && try_push(queue, iova, size, freelist))
 		return;
 
 	/* Others were quicker, or no entry may hold it; it is flushed by now */
+	iommu_dma_stats_at_once(&flush->stats);
 	iommu_dma_debug_release_late(flush->space, iova, size);
 	iommu_put_pages_list(freelist);
 	iommu_dma_retire_release(flush->domain, iova, size);

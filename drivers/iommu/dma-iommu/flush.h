@@ -60,6 +60,7 @@ struct iommu_dma_waiting {
  * @ticking: @timer is set, or its function runs
  * @crowded: @ring was full
  * @timer: releases what has waited long enough
+ * @stats: how much has waited
  * @few: a ring that needs no memory
  */
 struct iommu_dma_queue {
@@ -72,6 +73,7 @@ struct iommu_dma_queue {
 	bool ticking;
 	bool crowded;
 	struct timer_list timer;
+	struct iommu_dma_queue_stats stats;
 	struct iommu_dma_waiting few[IOMMU_DMA_QUEUE_FEW];
 };
 

@@ -118,7 +118,7 @@ bool dma_iova_try_alloc(struct device *dev, struct dma_iova_state *state,
 
 	state->addr = start + offset;
 	state->__size = size;
-	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	iommu_dma_count_map(dev, request.size);
 	return true;
 }
 EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
@@ -132,11 +132,11 @@ EXPORT_SYMBOL_GPL(dma_iova_try_alloc);
  */
 void dma_iova_free(struct device *dev, struct dma_iova_state *state)
 {
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
+	size_t granules = granules_of(dev, state->addr, dma_iova_size(state));
+
+	iommu_dma_count_unmap(dev, granules);
 	iommu_dma_retire_release(iommu_get_dma_domain(dev),
-				 first_granule(dev, state->addr),
-				 granules_of(dev, state->addr,
-					     dma_iova_size(state)));
+				 first_granule(dev, state->addr), granules);
 }
 EXPORT_SYMBOL_GPL(dma_iova_free);
 
@@ -193,6 +193,33 @@ static int link_in_place(struct device *dev, struct dma_iova_state *state,
 	return ret;
 }
 
+static int link_part(struct device *dev, struct dma_iova_state *state,
+		     phys_addr_t phys, size_t offset, size_t size,
+		     enum dma_data_direction dir, unsigned long attrs)
+{
+	int bounce, ret;
+
+	if (attrs & DMA_ATTR_CC_SHARED)
+		return -EOPNOTSUPP;
+	if ((attrs & DMA_ATTR_REQUIRE_COHERENT) && !iommu_dma_dev_coherent(dev))
+		return -EOPNOTSUPP;
+	if (!part_ok(dev, state, offset, size) ||
+	    iommu_dma_offset(space_of(dev), (state->addr + offset) ^ phys))
+		return -EINVAL;
+
+	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
+	if (bounce < 0)
+		return bounce;
+	if (bounce)
+		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
+	else
+		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
+	if (ret && ret != -ENOTRECOVERABLE)
+		iommu_dma_debug_check(iommu_get_dma_domain(dev),
+				      state->addr + offset, size);
+	return ret;
+}
+
 /**
  * dma_iova_link() - Link memory to a part of a range
  * @dev: the device
@@ -225,33 +252,16 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 		  phys_addr_t phys, size_t offset, size_t size,
 		  enum dma_data_direction dir, unsigned long attrs)
 {
-	dma_addr_t iova = state->addr + offset;
-	int bounce, ret;
+	int ret = link_part(dev, state, phys, offset, size, dir, attrs);
 
-	if (attrs & DMA_ATTR_CC_SHARED)
-		return -EOPNOTSUPP;
-	if ((attrs & DMA_ATTR_REQUIRE_COHERENT) && !iommu_dma_dev_coherent(dev))
-		return -EOPNOTSUPP;
-	if (!part_ok(dev, state, offset, size) ||
-	    iommu_dma_offset(space_of(dev), iova ^ phys))
-		return -EINVAL;
-
-	bounce = iommu_dma_bounce_check(dev, phys, size, dir, attrs);
-	if (bounce < 0)
-		return bounce;
-	if (bounce)
-		ret = link_bounced(dev, state, phys, offset, size, dir, attrs);
-	else
-		ret = link_in_place(dev, state, phys, offset, size, dir, attrs);
 	if (!ret) {
-		iommu_dma_debug_buffer(dev, iova, phys, size, dir);
+		iommu_dma_debug_buffer(dev, state->addr + offset, phys, size,
+				       dir);
 		return 0;
 	}
 
 	if (ret == -ENOTRECOVERABLE)
 		quarantine_range(dev, state);
-	else
-		iommu_dma_debug_check(iommu_get_dma_domain(dev), iova, size);
 	iommu_dma_refused(ret, dev, dma_get_mask(dev), size, attrs);
 	return ret;
 }
@@ -392,6 +402,7 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	const struct iommu_dma_transfer transfer = { dev, dir, attrs };
 	struct iommu_dma_bounced bounced __uninitialized;
 	struct iommu_dma_retire retire __uninitialized;
+	size_t granules;
 
 	if (WARN_ON_ONCE(mapped_len > dma_iova_size(state)))
 		mapped_len = dma_iova_size(state);
@@ -400,11 +411,11 @@ void dma_iova_destroy(struct device *dev, struct dma_iova_state *state,
 		return;
 	}
 
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
+	granules = granules_of(dev, state->addr, dma_iova_size(state));
+	iommu_dma_count_unmap(dev, granules);
 	unlink_begin(&retire, &bounced, &transfer, state, 0, mapped_len,
 		     iommu_dma_may_defer(&transfer));
 	iommu_dma_retire_finish(&retire, first_granule(dev, state->addr),
-				granules_of(dev, state->addr,
-					    dma_iova_size(state)));
+				granules);
 }
 EXPORT_SYMBOL_GPL(dma_iova_destroy);

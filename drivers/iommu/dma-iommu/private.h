@@ -223,6 +223,8 @@ extern struct ratelimit_state iommu_dma_refusals;
 
 void __cold iommu_dma_refused(int error, struct device *dev, u64 mask,
 			      size_t size, unsigned long attrs);
+void __cold iommu_dma_say_refused(struct device *dev, u64 mask, size_t size,
+				  unsigned long attrs, const char *why);
 
 /* resv.c */
 int iommu_dma_resv_reserve(struct iommu_domain *domain, struct device *dev);

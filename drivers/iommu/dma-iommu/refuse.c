@@ -10,7 +10,8 @@
  *
  * Drivers may ask again and again: the log is written to now and then only. It is not
  * where they have asked for silence with DMA_ATTR_NO_WARN, and where it has been told
- * already, by bounce.c or when the device was set up. All are counted.
+ * already, by bounce.c or when the device was set up. All are counted, those of the
+ * entry points that fall back on another one excepted: dma_iova_try_alloc().
  *
  * Locks: none of its own; those of the IOVA space are taken inside, one at a time.
  */
@@ -82,6 +83,8 @@ static const char *why(int error)
 		return "out of memory";
 	case -EREMOTEIO:
 		return "no way to the memory, which is another device's";
+	case -EOPNOTSUPP:
+		return "it is shared with the host, or would have to be coherent";
 	case -ENOTRECOVERABLE:
 		return "the IOMMU has failed half-way";
 	default:
@@ -111,6 +114,26 @@ static struct iommu_dma_space *space_of(struct device *dev)
 static bool is_news(int error)
 {
 	return error != -EINVAL && error != -EOVERFLOW && error != -ENODEV;
+}
+
+/**
+ * iommu_dma_say_refused() - Tell the log that a mapping is being refused
+ * @dev: the device
+ * @mask: its streaming or its coherent mask
+ * @size: bytes that were to be mapped
+ * @attrs: DMA attributes: whether the log is to be spared
+ * @why: the reason, which the error does not tell. That is -EINVAL, of which
+ *	 iommu_dma_refused() says nothing
+ *
+ * Context: Any context.
+ */
+void iommu_dma_say_refused(struct device *dev, u64 mask, size_t size,
+			   unsigned long attrs, const char *why)
+{
+	if (attrs & DMA_ATTR_NO_WARN || !__ratelimit(&iommu_dma_refusals))
+		return;
+	dev_warn(dev, "refused to map %zu bytes below %#llx: %s\n", size,
+		 (u64)iommu_dma_device_request(dev, mask).limit, why);
 }
 
 /**

@@ -12,7 +12,8 @@
  * over when it has happened is counted, where it is often on the CPU that does it.
  *
  * A count of a CPU may be read while it is being written, and one CPU may take away
- * what another has mapped: sums are exact only while nothing happens.
+ * what another has mapped: sums are exact only while nothing happens. Never has more
+ * been taken away than was made.
  *
  * Locks: stats_mutex protects the lists of domains and of devices, and keeps what is in
  * them from being freed. It is taken inside the mutex of an IOMMU group. Inside are
@@ -220,6 +221,7 @@ void iommu_dma_stats_flushed(struct iommu_dma_flush_stats *stats, u64 began)
  */
 void iommu_dma_stats_drained(struct iommu_dma_flush_stats *stats, u64 began)
 {
+	atomic_long_inc(&stats->drains);
 	note_longest(&stats->longest_drain_ns, since(began));
 }
 
@@ -240,6 +242,7 @@ void iommu_dma_stats_refused(struct device *dev, int error)
 		iommu_dma_count(dev, IOMMU_DMA_NO_MEMORY);
 		break;
 	case -EINVAL:
+	case -EOPNOTSUPP:
 	case -EOVERFLOW:
 		iommu_dma_count(dev, IOMMU_DMA_INVALID);
 		break;
@@ -345,6 +348,22 @@ static void show_zone(struct seq_file *m, struct iommu_dma_space *space,
 	show_picture(m, zone, &survey, shift);
 }
 
+/* The most that has waited in one queue */
+static unsigned int deepest(const struct iommu_dma_flush *flush)
+{
+	struct iommu_dma_queue *queue;
+	unsigned int most = 0;
+	int cpu;
+
+	if (flush->single)
+		return READ_ONCE(flush->single->stats.deepest);
+	for_each_possible_cpu(cpu) {
+		queue = per_cpu_ptr(flush->queues, cpu);
+		most = max(most, READ_ONCE(queue->stats.deepest));
+	}
+	return most;
+}
+
 static void show_flush(struct seq_file *m, const struct iommu_dma_cookie *cookie)
 {
 	/* It stays until the domain is freed, for which it is taken off the list first */
@@ -355,11 +374,15 @@ static void show_flush(struct seq_file *m, const struct iommu_dma_cookie *cookie
 		return;
 
 	flushes = atomic_read(&flush->finished);
-	seq_printf(m, "flush group=%d waiting=%u flushes=%u ns=%lld longest_ns=%lld longest_drain_ns=%lld\n",
+	seq_printf(m, "flush group=%d waiting=%u flushes=%u ns=%lld longest_ns=%lld longest_drain_ns=%lld",
 		   cookie->space.low.group, iommu_dma_flush_waiting(flush),
 		   flushes, atomic64_read(&flush->stats.ns),
 		   atomic64_read(&flush->stats.longest_ns),
 		   atomic64_read(&flush->stats.longest_drain_ns));
+	seq_printf(m, " drains=%ld forced=%ld at_once=%ld deepest=%u\n",
+		   atomic_long_read(&flush->stats.drains),
+		   atomic_long_read(&flush->stats.forced),
+		   atomic_long_read(&flush->stats.at_once), deepest(flush));
 }
 
 static void *domains_start(struct seq_file *m, loff_t *pos)
@@ -417,30 +440,48 @@ static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
 	return seq_list_next(v, &all_devices, pos);
 }
 
+/*
+ * What was taken away is read before what was made, so that there is no less of that: who
+ * reads that a driver has unmapped reads that it had mapped before.
+ */
+static void sum_up(const struct watched *watched, unsigned long *sums)
+{
+	struct iommu_dma_counts *counts;
+	int cpu;
+
+	for (int i = IOMMU_DMA_NR_COUNTS - 1; i >= 0; i--) {
+		sums[i] = 0;
+		for_each_possible_cpu(cpu) {
+			counts = per_cpu_ptr(watched->counts, cpu);
+			sums[i] += local_read(&counts->nr[i]);
+		}
+		/* Pairs with what a driver knows a mapping by that it unmaps elsewhere */
+		smp_rmb();
+	}
+}
+
 static int devices_show(struct seq_file *m, void *v)
 {
-	static const char *const names[IOMMU_DMA_NR_COUNTS] = {
+	static const char *const names[IOMMU_DMA_BYTES] = {
 		"maps",	     "unmaps",	"slots",      "slots_back", "no_room",
 		"no_memory", "invalid", "not_set_up", "other",
 	};
 	struct watched *watched = list_entry(v, struct watched, list);
 	struct iommu_domain *domain = watched->domain;
-	int cpu;
+	unsigned long sums[IOMMU_DMA_NR_COUNTS];
+	long bytes;
 
 	if (!domain)
 		return SEQ_SKIP;
 
 	seq_printf(m, "device %s group=%d mode=%s", dev_name(watched->dev),
 		   watched->group, mode_of(domain->iova_cookie));
-	for (unsigned int i = 0; i < IOMMU_DMA_NR_COUNTS; i++) {
-		unsigned long sum = 0;
-
-		for_each_possible_cpu(cpu)
-			/* Others go on counting */
-			sum += data_race(per_cpu_ptr(watched->counts, cpu)->nr[i]);
-		seq_printf(m, " %s=%lu", names[i], sum);
-	}
-	seq_putc(m, '\n');
+	sum_up(watched, sums);
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		seq_printf(m, " %s=%lu", names[i], sums[i]);
+	/* The sums may wrap around on 32 bits; a driver may say other sizes than it mapped */
+	bytes = sums[IOMMU_DMA_BYTES] - sums[IOMMU_DMA_BYTES_BACK];
+	seq_printf(m, " bytes=%ld\n", max(bytes, 0L));
 	return 0;
 }
 

@@ -121,7 +121,7 @@ static __always_inline int map_buffer(struct device *dev, phys_addr_t phys,
 	if (unlikely(ret))
 		return ret;
 	iommu_dma_debug_buffer(dev, *iova, phys, size, dir);
-	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	iommu_dma_count_map(dev, request.size);
 	return 0;
 }
 
@@ -253,7 +253,7 @@ void iommu_dma_unmap_phys(struct device *dev, dma_addr_t dma_handle,
 					     &granules)))
 		return;
 
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
+	iommu_dma_count_unmap(dev, granules);
 	if (iommu_dma_dev_plain(dev))
 		iommu_dma_retire_range(domain,
 				       ALIGN_DOWN(dma_handle, space->granule),
@@ -575,7 +575,7 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 
 	ret = iommu_dma_plan_write(&plan, iova);
 	iommu_dma_debug_list(dev, sgl, nents, dir);
-	iommu_dma_count(dev, IOMMU_DMA_MAPS);
+	iommu_dma_count_map(dev, request.size);
 	if (traits.bounce)
 		sg_dma_mark_swiotlb(sgl);
 	return ret;
@@ -591,8 +591,10 @@ static void unmap_in_place(struct device *dev, struct iommu_domain *domain,
 	dma_addr_t start, end;
 
 	/* It may be that all of it was reached past the IOMMU */
-	if (!iommu_dma_sg_next_extent(&sgl, &nents, granule, &extent))
+	if (!iommu_dma_sg_next_extent(&sgl, &nents, granule, &extent)) {
+		iommu_dma_count_unmap(dev, 0);
 		return;
+	}
 
 	start = extent.iova;
 	iommu_dma_retire_begin(&retire, domain, !iommu_dma_dev_untrusted(dev));
@@ -600,6 +602,7 @@ static void unmap_in_place(struct device *dev, struct iommu_domain *domain,
 		iommu_dma_retire_clear(&retire, extent.iova, extent.size);
 		end = extent.iova + extent.size;
 	} while (iommu_dma_sg_next_extent(&sgl, &nents, granule, &extent));
+	iommu_dma_count_unmap(dev, end - start);
 	iommu_dma_retire_finish(&retire, start, end - start);
 }
 
@@ -624,6 +627,7 @@ static void unmap_bounced(struct iommu_domain *domain,
 		end = ALIGN(iova + sg->length, granule);
 		iommu_dma_retire_buffer(&retire, iova, sg->length);
 	}
+	iommu_dma_count_unmap(transfer->dev, any ? end - start : 0);
 	if (any)
 		iommu_dma_retire_finish(&retire, start, end - start);
 
@@ -656,7 +660,6 @@ void iommu_dma_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	if (WARN_ON_ONCE(nents <= 0 || !sg_dma_len(sgl)))
 		return;
 
-	iommu_dma_count(dev, IOMMU_DMA_UNMAPS);
 	if (sg_dma_is_swiotlb(sgl))
 		unmap_bounced(domain, &transfer, sgl, nents);
 	else

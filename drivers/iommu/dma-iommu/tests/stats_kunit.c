@@ -205,6 +205,7 @@ static void test_mappings(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "free"), room - 21 * SZ_4K);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), 5);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), 1);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 21 * SZ_4K);
 	/* Up to 8 granules, and up to 64 */
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "chunks"), 2);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "refills"), 2);
@@ -243,55 +244,91 @@ static void test_full(struct kunit *test)
 	dma_iova_free(dev, &state);
 }
 
-/* Test that every entry point that maps counts, and so does the one that unmaps. */
+/* Expect that a device has one mapping more than before, of @bytes of IOVA */
+static void expect_mapped(struct kunit *test, struct device *dev, u64 *maps,
+			  size_t bytes)
+{
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++*maps);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), bytes);
+	KUNIT_EXPECT_EQ(test, low_says(test, dev, "bytes"), bytes);
+}
+
+/* Expect that nothing is left */
+static void expect_unmapped(struct kunit *test, struct device *dev, u64 maps)
+{
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
+}
+
+/*
+ * Test that every entry point that maps counts, and so does the one that unmaps: the
+ * mapping, and the IOVA that it takes.
+ */
 static void test_entries(struct kunit *test)
 {
 	struct device *dev = low_device(test);
-	void *memory = mock_buffer(test, SZ_4K), *buffer;
+	void *memory = mock_buffer(test, SZ_16K), *buffer;
 	struct dma_iova_state state;
-	struct scatterlist sg;
+	struct scatterlist sg[2];
 	struct sg_table *sgt;
+	struct page *page;
 	dma_addr_t iova;
 	u64 maps = 0;
 
-	sg_init_one(&sg, memory, SZ_4K);
-	KUNIT_ASSERT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE), 1);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
-	dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	/* It touches three granules */
+	iova = dma_map_single(dev, memory + 100, SZ_8K, DMA_TO_DEVICE);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
+	expect_mapped(test, dev, &maps, 3 * SZ_4K);
+	dma_unmap_single(dev, iova, SZ_8K, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
+
+	sg_init_table(sg, 2);
+	sg_set_buf(&sg[0], memory, SZ_4K);
+	sg_set_buf(&sg[1], memory + SZ_8K + 8, 100);
+	KUNIT_ASSERT_GE(test, dma_map_sg(dev, sg, 2, DMA_TO_DEVICE), 1);
+	expect_mapped(test, dev, &maps, SZ_8K);
+	dma_unmap_sg(dev, sg, 2, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
 
 	buffer = dma_alloc_coherent(dev, SZ_8K, &iova, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_coherent(dev, SZ_8K, buffer, iova);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
 	buffer = dma_alloc_coherent(dev, SZ_8K, &iova, GFP_ATOMIC);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_coherent(dev, SZ_8K, buffer, iova);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
+
+	page = dma_alloc_pages(dev, PAGE_SIZE, &iova, DMA_TO_DEVICE,
+			       GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	expect_mapped(test, dev, &maps, PAGE_SIZE);
+	dma_free_pages(dev, PAGE_SIZE, page, iova, DMA_TO_DEVICE);
+	expect_unmapped(test, dev, maps);
 
 	sgt = dma_alloc_noncontiguous(dev, SZ_8K, DMA_TO_DEVICE, GFP_KERNEL, 0);
 	KUNIT_ASSERT_NOT_NULL(test, sgt);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	expect_mapped(test, dev, &maps, PAGE_ALIGN(SZ_8K));
 	dma_free_noncontiguous(dev, SZ_8K, sgt, DMA_TO_DEVICE);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 8, SZ_4K));
+	expect_mapped(test, dev, &maps, SZ_8K);
 	dma_iova_free(dev, &state);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"), ++maps);
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_16K));
+	expect_mapped(test, dev, &maps, SZ_16K);
 	KUNIT_ASSERT_EQ(test,
 			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
 				      SZ_4K, DMA_TO_DEVICE, 0),
 			0);
 	KUNIT_ASSERT_EQ(test, dma_iova_sync(dev, &state, 0, SZ_4K), 0);
 	dma_iova_destroy(dev, &state, SZ_4K, DMA_TO_DEVICE, 0);
-	KUNIT_EXPECT_EQ(test, device_says(test, dev, "unmaps"), maps);
+	expect_unmapped(test, dev, maps);
 }
 
 /* Test that devices of one group count for themselves, and are named together. */
@@ -400,6 +437,123 @@ static void test_refusals(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
 }
 
+/* What is to be refused, and the count that it goes to */
+struct refusal {
+	struct kunit *test;
+	struct device *dev;
+	const char *reason;
+	u64 before;
+};
+
+static struct refusal refuse(struct kunit *test, struct device *dev,
+			     const char *reason)
+{
+	return (struct refusal){ test, dev, reason,
+				 device_says(test, dev, reason) };
+}
+
+static void expect_counted(const struct refusal *refusal, const char *what)
+{
+	KUNIT_EXPECT_EQ_MSG(refusal->test,
+			    device_says(refusal->test, refusal->dev,
+					refusal->reason),
+			    refusal->before + 1, "%s", what);
+}
+
+/* Test that a link which is refused is counted, whatever the reason. */
+static void test_links_refused(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		size_t offset;
+		size_t size;
+		unsigned long attrs;
+		int error;
+	} cases[] = {
+		{ "shared", 0, SZ_4K, DMA_ATTR_CC_SHARED, -EOPNOTSUPP },
+		{ "beyond the range", SZ_4K, SZ_8K, 0, -EINVAL },
+		{ "within a granule", 100, SZ_4K, 0, -EINVAL },
+		{ "bounced", 0, 100, DMA_ATTR_MMIO, -EINVAL },
+	};
+	struct device *dev = mock_untrusted(test->priv);
+	void *memory = mock_buffer(test, SZ_16K);
+	struct dma_iova_state state;
+	struct refusal refusal;
+	int ret;
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_8K));
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		refusal = refuse(test, dev, "invalid");
+		ret = dma_iova_link(dev, &state, virt_to_phys(memory),
+				    cases[i].offset, cases[i].size,
+				    DMA_TO_DEVICE, cases[i].attrs);
+		KUNIT_EXPECT_EQ_MSG(test, ret, cases[i].error, "%s",
+				    cases[i].what);
+		expect_counted(&refusal, cases[i].what);
+	}
+	dma_iova_free(dev, &state);
+}
+
+/* Test that a buffer which is refused is counted, be it for want of memory. */
+static void test_buffers_refused(struct kunit *test)
+{
+	struct device *dev = low_device(test);
+	struct refusal refusal;
+	dma_addr_t iova;
+	void *buffer;
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, 0, &iova, GFP_KERNEL, 0));
+	expect_counted(&refusal, "of no size");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
+					  __DMA_ATTR_ALLOC_CC_SHARED));
+	expect_counted(&refusal, "shared");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, 0,
+							      DMA_TO_DEVICE,
+							      GFP_KERNEL, 0));
+	expect_counted(&refusal, "of no size, not contiguous");
+
+	refusal = refuse(test, dev, "invalid");
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, SIZE_MAX,
+							      DMA_TO_DEVICE,
+							      GFP_KERNEL, 0));
+	expect_counted(&refusal, "too large, not contiguous");
+
+	/* Larger than any block that there is */
+	refusal = refuse(test, dev, "no_memory");
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_1G, &iova,
+					  GFP_ATOMIC | __GFP_NOWARN, 0));
+	expect_counted(&refusal, "a block");
+
+	/* Whichever of the allocations fails, of pages, tables, or room for a remap */
+	mock_fail_start(test);
+	for (unsigned int nth = 1; nth < 100; nth++) {
+		refusal = refuse(test, dev, "no_memory");
+		mock_fail_nth(nth);
+		buffer = iommu_dma_alloc(dev, SZ_16K, &iova, GFP_KERNEL,
+					 DMA_ATTR_ALLOC_SINGLE_PAGES);
+		if (mock_fail_nth(0)) {
+			KUNIT_EXPECT_GT(test, nth, 4);
+			KUNIT_ASSERT_NOT_NULL(test, buffer);
+			iommu_dma_free(dev, SZ_16K, buffer, iova, 0);
+			break;
+		}
+		if (buffer)
+			iommu_dma_free(dev, SZ_16K, buffer, iova, 0);
+		else
+			expect_counted(&refusal, "an allocation");
+	}
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "maps"),
+			device_says(test, dev, "unmaps"));
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
+}
+
 /*
  * Test that a device which cannot be set up is shown, with what it was refused, by
  * whichever entry point.
@@ -466,15 +620,25 @@ static void test_slots(struct kunit *test)
 	struct mock *mock = test->priv;
 	struct device *dev = mock_untrusted(mock);
 	void *memory = mock_buffer(test, SZ_16K);
+	struct scatterlist sg;
 	dma_addr_t iova;
 
 	iova = dma_map_single(dev, memory + 100, SZ_8K, DMA_TO_DEVICE);
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, iova));
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"), 2);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 0);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 3 * SZ_4K);
 	dma_unmap_single(dev, iova, SZ_8K, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"), 2);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 2);
+
+	sg_init_one(&sg, memory + 100, SZ_8K);
+	KUNIT_ASSERT_EQ(test, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE), 1);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 3 * SZ_4K);
+	dma_unmap_sg(dev, &sg, 1, DMA_TO_DEVICE);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots_back"), 4);
+	KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 }
 
 /* A ms of the clock that is read for it: that of a CPU, which may differ from others */
@@ -514,6 +678,10 @@ static void test_lazy(struct kunit *test)
 	line = group_line(test, group_of(dev), "flush", NULL);
 	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 3);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 3);
+	/* They wait on the CPUs that the test was on */
+	KUNIT_EXPECT_GE(test, value_in(line, "deepest"), 1);
+	KUNIT_EXPECT_LE(test, value_in(line, "deepest"), 3);
+	KUNIT_EXPECT_EQ(test, value_in(line, "drains"), 0);
 	migrate_disable();
 	mock_drain(domain);
 	migrate_enable();
@@ -522,10 +690,49 @@ static void test_lazy(struct kunit *test)
 	line = group_line(test, group_of(dev), "flush", NULL);
 	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 0);
 	KUNIT_EXPECT_GT(test, value_in(line, "flushes"), flushes);
+	KUNIT_EXPECT_EQ(test, value_in(line, "drains"), 1);
 	KUNIT_EXPECT_GE(test, value_in(line, "longest_ns"), NSEC_PER_MSEC);
 	KUNIT_EXPECT_GE(test, value_in(line, "ns"),
 			value_in(line, "longest_ns"));
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
+}
+
+/*
+ * Test that a queue which was full is seen: how often somebody had to invalidate for
+ * want of room, how much could not wait even then, and how much has waited at most.
+ */
+static void test_lazy_full(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_dma_flush *flush;
+	const char *line;
+	struct device *dev;
+	int unmaps = IOMMU_DMA_QUEUE_FEW + 1;
+
+	mock->lazy = true;
+	dev = low_device(test);
+	flush = iommu_get_domain_for_dev(dev)->iova_cookie->lazy.made;
+	flush->period = 60 * HZ;
+	/* In one queue */
+	migrate_disable();
+	while (unmaps--)
+		dma_unmap_single(dev, map(test, dev, SZ_4K), SZ_4K,
+				 DMA_TO_DEVICE);
+	migrate_enable();
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), IOMMU_DMA_QUEUE_FEW);
+	KUNIT_EXPECT_EQ(test, value_in(line, "forced"), 1);
+	KUNIT_EXPECT_EQ(test, value_in(line, "at_once"), 0);
+
+	/* As when lazy mode ends while somebody unmaps */
+	flush->ended = true;
+	dma_unmap_single(dev, map(test, dev, SZ_4K), SZ_4K, DMA_TO_DEVICE);
+	flush->ended = false;
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "forced"), 2);
+	KUNIT_EXPECT_EQ(test, value_in(line, "at_once"), 1);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), IOMMU_DMA_QUEUE_FEW);
+	mock_drain(iommu_get_domain_for_dev(dev));
 }
 
 /* Test that what is quarantined is seen, and is neither mapped nor free. */
@@ -835,6 +1042,7 @@ static void test_read_under_load(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, device_says(test, dev, "slots"),
 				device_says(test, dev, "slots_back"));
 		KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
+		KUNIT_EXPECT_EQ(test, device_says(test, dev, "bytes"), 0);
 	}
 }
 
@@ -846,10 +1054,13 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_gone),
 	KUNIT_CASE(test_files),
 	KUNIT_CASE(test_refusals),
+	KUNIT_CASE(test_links_refused),
+	KUNIT_CASE(test_buffers_refused),
 	KUNIT_CASE(test_not_set_up),
 	KUNIT_CASE(test_other_domains),
 	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_lazy),
+	KUNIT_CASE(test_lazy_full),
 	KUNIT_CASE(test_quarantine),
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_read_while_they_go),

@@ -386,6 +386,65 @@ static void test_log(struct kunit *test)
 		    "refused to map 4096 bytes below 0x7fffff: the IOMMU does not take it, -EIO");
 }
 
+/*
+ * Test that the log has of a buffer that would have to bounce, and cannot, which device,
+ * how much, what limit and why, but not if the driver wants to hear nothing.
+ */
+static void test_log_bounce(struct kunit *test)
+{
+	struct device *dev = mock_untrusted(test->priv);
+	phys_addr_t phys = virt_to_phys(mock_buffer(test, SZ_4K));
+	u64 from = begin_log();
+
+	/* What is no memory cannot be copied */
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_phys(dev, phys, 100, DMA_TO_DEVICE,
+					   DMA_ATTR_MMIO | DMA_ATTR_NO_WARN),
+			DMA_MAPPING_ERROR);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), "refused"), 0);
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_phys(dev, phys, 100, DMA_TO_DEVICE,
+					   DMA_ATTR_MMIO),
+			DMA_MAPPING_ERROR);
+	expect_line(test, from, dev,
+		    "refused to map 100 bytes below 0xffffffffffffffff: shares a granule, and the device is untrusted");
+	for (int i = 0; i < 100; i++)
+		iommu_dma_map_phys(dev, phys, 100, DMA_TO_DEVICE,
+				   DMA_ATTR_MMIO);
+	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev), "refused"), 5);
+}
+
+/* Test that a link that is refused is told of, to who traces and in the log. */
+static void test_link(struct kunit *test)
+{
+	struct device *dev = low_device(test);
+	void *memory = mock_buffer(test, SZ_4K);
+	struct heard *heard = hear(test, dev);
+	struct dma_iova_state state;
+	u64 from = begin_log();
+
+	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_4K));
+	KUNIT_EXPECT_EQ(test,
+			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
+				      SZ_4K, DMA_TO_DEVICE, DMA_ATTR_CC_SHARED),
+			-EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test, heard->refusals, 1);
+	KUNIT_EXPECT_EQ(test, heard->size, SZ_4K);
+	KUNIT_EXPECT_EQ(test, heard->error, -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test,
+			log_lines(from, dev_name(dev),
+				  "it is shared with the host, or would have to be coherent"),
+			1);
+
+	KUNIT_EXPECT_EQ(test,
+			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
+				      SZ_8K, DMA_TO_DEVICE, 0),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, heard->refusals, 2);
+	KUNIT_EXPECT_EQ(test, heard->error, -EINVAL);
+	dma_iova_free(dev, &state);
+}
+
 /* Test that the log is not flooded by a driver that asks again and again. */
 static void test_log_limited(struct kunit *test)
 {
@@ -427,7 +486,9 @@ static struct kunit_case trace_cases[] = {
 	KUNIT_CASE(test_flush),
 	KUNIT_CASE(test_bounce),
 	KUNIT_CASE(test_quarantine),
+	KUNIT_CASE(test_link),
 	KUNIT_CASE(test_log),
+	KUNIT_CASE(test_log_bounce),
 	KUNIT_CASE(test_log_limited),
 	KUNIT_CASE(test_log_silent),
 	{}
