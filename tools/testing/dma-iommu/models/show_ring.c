@@ -43,6 +43,10 @@ struct iommu_dma_flush_stats {
 	int unused;
 };
 
+struct iommu_dma_queue_stats {
+	int unused;
+};
+
 /* Of iova.h, and of iommu-pages.h: they note what is released */
 struct iommu_dma_space {
 	unsigned int shift;
