@@ -213,7 +213,7 @@ static bool unmap_pages(struct device *dev, dma_addr_t iova, unsigned int count)
  * @dev: the device
  * @size: bytes, a multiple of PAGE_SIZE
  * @page: the first of the pages, which follow each other in memory
- * @dma_handle: the DMA address, from iommu_dma_map_phys()
+ * @dma_handle: the DMA address, from iommu_dma_map_pages()
  *
  * Pages that the device may still reach, as they could not be unmapped, are lost.
  *
