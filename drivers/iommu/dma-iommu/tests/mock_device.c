@@ -145,16 +145,27 @@ void mock_test_exit(struct kunit *test)
 			    mock->guesses, "the oracle did not see it all");
 }
 
+/*
+ * The IOMMU core forgets what firmware said with a device that it took. Of one that it
+ * did not take, set_fwspec() keeps that.
+ */
+static void put_pdev(void *data)
+{
+	struct platform_device *pdev = data;
+	struct device *dev = &pdev->dev;
+
+	iommu_fwspec_free(dev);
+	kfree(dev->iommu);
+	dev->iommu = NULL;
+	platform_device_put(pdev);
+}
+
 static void remove_device(void *data)
 {
 	struct mock_dev *mdev = data;
 
-	platform_device_unregister(mdev->pdev);
-}
-
-static void put_pdev(void *data)
-{
-	platform_device_put(data);
+	platform_device_del(mdev->pdev);
+	put_pdev(mdev->pdev);
 }
 
 static int set_range_map(struct device *dev, const struct bus_dma_region *map)
