@@ -20,6 +20,7 @@
  * taken the locks of the IOVA spaces, one at a time.
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/debugfs.h>
 #include <linux/math64.h>
@@ -440,21 +441,37 @@ static void *devices_next(struct seq_file *m, void *v, loff_t *pos)
 	return seq_list_next(v, &all_devices, pos);
 }
 
+/**
+ * iommu_dma_stats_sum() - What all CPUs have counted
+ * @counts: of a device
+ * @what: which of them
+ *
+ * Context: Any context.
+ * Return: the sum, while others go on counting.
+ */
+VISIBLE_IF_KUNIT unsigned long
+iommu_dma_stats_sum(struct iommu_dma_counts __percpu *counts,
+		    enum iommu_dma_count what)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	KUNIT_STATIC_STUB_REDIRECT(iommu_dma_stats_sum, counts, what);
+
+	for_each_possible_cpu(cpu)
+		sum += local_read(&per_cpu_ptr(counts, cpu)->nr[what]);
+	return sum;
+}
+EXPORT_SYMBOL_IF_KUNIT(iommu_dma_stats_sum);
+
 /*
  * What was taken away is read before what was made, so that there is no less of that: who
  * reads that a driver has unmapped reads that it had mapped before.
  */
 static void sum_up(const struct watched *watched, unsigned long *sums)
 {
-	struct iommu_dma_counts *counts;
-	int cpu;
-
 	for (int i = IOMMU_DMA_NR_COUNTS - 1; i >= 0; i--) {
-		sums[i] = 0;
-		for_each_possible_cpu(cpu) {
-			counts = per_cpu_ptr(watched->counts, cpu);
-			sums[i] += local_read(&counts->nr[i]);
-		}
+		sums[i] = iommu_dma_stats_sum(watched->counts, i);
 		/* Pairs with what a driver knows a mapping by that it unmaps elsewhere */
 		smp_rmb();
 	}

@@ -165,6 +165,11 @@ static inline void iommu_dma_stats_queued(struct iommu_dma_queue_stats *stats,
 		WRITE_ONCE(stats->deepest, depth);
 }
 
+#if IS_ENABLED(CONFIG_KUNIT)
+unsigned long iommu_dma_stats_sum(struct iommu_dma_counts __percpu *counts,
+				  enum iommu_dma_count what);
+#endif
+
 void iommu_dma_stats_joined(struct iommu_domain *domain, struct device *dev);
 void iommu_dma_stats_left(struct device *dev);
 void iommu_dma_stats_add(struct iommu_domain *domain);

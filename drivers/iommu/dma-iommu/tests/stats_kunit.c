@@ -4,6 +4,7 @@
  * is about, and that it can be read at any time.
  */
 
+#include <kunit/static_stub.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
@@ -1046,6 +1047,53 @@ static void test_read_under_load(struct kunit *test)
 	}
 }
 
+/* What works while somebody reads, see below */
+static struct device *busy_device;
+static void *busy_memory;
+
+/* A mapping that bounces comes and goes after each count that is read */
+static unsigned long sum_while_busy(struct iommu_dma_counts __percpu *counts,
+				    enum iommu_dma_count what)
+{
+	unsigned long sum = 0;
+	dma_addr_t iova;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += local_read(&per_cpu_ptr(counts, cpu)->nr[what]);
+	iova = dma_map_single(busy_device, busy_memory + 100, SZ_4K,
+			      DMA_TO_DEVICE);
+	if (!dma_mapping_error(busy_device, iova))
+		dma_unmap_single(busy_device, iova, SZ_4K, DMA_TO_DEVICE);
+	return sum;
+}
+
+/*
+ * Test that no more is ever said to have been taken away than was made, though both go on
+ * while the counts are being read.
+ */
+static void test_never_less_than_none(struct kunit *test)
+{
+	const char *line;
+
+	busy_device = mock_untrusted(test->priv);
+	busy_memory = mock_buffer(test, SZ_16K);
+	kunit_activate_static_stub(test, iommu_dma_stats_sum, sum_while_busy);
+	line = device_line(test, busy_device);
+	KUNIT_EXPECT_GT(test, value_in(line, "unmaps"), 0);
+	KUNIT_EXPECT_GE(test, value_in(line, "maps"), value_in(line, "unmaps"));
+	KUNIT_EXPECT_GT(test, value_in(line, "slots_back"), 0);
+	KUNIT_EXPECT_GE(test, value_in(line, "slots"),
+			value_in(line, "slots_back"));
+	/* A mapping has two granules, and there is none between the counts */
+	KUNIT_EXPECT_LE(test, value_in(line, "bytes"), SZ_8K);
+
+	kunit_deactivate_static_stub(test, iommu_dma_stats_sum);
+	KUNIT_EXPECT_EQ(test, device_says(test, busy_device, "bytes"), 0);
+	KUNIT_EXPECT_EQ(test, device_says(test, busy_device, "maps"),
+			device_says(test, busy_device, "unmaps"));
+}
+
 static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_mappings),
 	KUNIT_CASE(test_full),
@@ -1065,6 +1113,7 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_read_while_they_go),
 	KUNIT_CASE_SLOW(test_read_under_load),
+	KUNIT_CASE(test_never_less_than_none),
 	{}
 };
 
