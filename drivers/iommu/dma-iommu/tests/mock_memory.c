@@ -9,6 +9,7 @@
  */
 
 #include <linux/io.h>
+#include <linux/kmsan-checks.h>
 #include <linux/list.h>
 #include <linux/mm.h>
 #include <linux/rculist.h>
@@ -145,7 +146,10 @@ static unsigned long used_of(struct io_tlb_pool *pool)
 
 static void poison(struct io_tlb_pool *pool, u8 byte)
 {
-	memset(pool->vaddr, byte, pool->end - pool->start);
+	size_t size = pool->end - pool->start;
+
+	memset(pool->vaddr, byte, size);
+	kmsan_poison_memory(pool->vaddr, size, GFP_ATOMIC);
 }
 
 static bool is_in(struct io_tlb_pool *pool, phys_addr_t phys)
@@ -281,6 +285,9 @@ bool mock_slots_grow(struct device *dev, bool grow)
  * mock_poison_slots() - Fill all slots with what no device may see
  * @dev: a device that may bounce
  * @byte: with what
+ *
+ * KMSAN is told that nobody has written there: it reports who looks at a byte that
+ * was not set again since, whatever that byte is.
  *
  * Context: Any context, when nobody bounces.
  * Return: true; false if a slot is taken.
