@@ -152,11 +152,15 @@ void mock_test_exit(struct kunit *test)
 static void put_pdev(void *data)
 {
 	struct platform_device *pdev = data;
-	struct device *dev = &pdev->dev;
+	struct dev_iommu *said = pdev->dev.iommu;
 
-	iommu_fwspec_free(dev);
-	kfree(dev->iommu);
-	dev->iommu = NULL;
+	if (said) {
+		if (said->fwspec)
+			fwnode_handle_put(said->fwspec->iommu_fwnode);
+		kfree(said->fwspec);
+		kfree(said);
+		pdev->dev.iommu = NULL;
+	}
 	platform_device_put(pdev);
 }
 
