@@ -263,7 +263,8 @@ void iommu_setup_dma_ops(struct device *dev, struct iommu_domain *domain)
 
 	ret = set_up_device(domain, dev);
 	if (ret)
-		dev_warn(dev, "no DMA, it cannot be set up for the IOMMU: %pe\n",
+		dev_warn(dev,
+			 "no DMA, it cannot be set up for the IOMMU: %pe\n",
 			 ERR_PTR(ret));
 	change_flags(dev, IOMMU_DMA_DEV_REFUSED,
 		     ret ? IOMMU_DMA_DEV_REFUSED : 0);

@@ -165,7 +165,8 @@ void iommu_dma_bounce_for_cpu(const struct iommu_dma_transfer *transfer,
 			      const struct iommu_dma_piece *piece)
 {
 	if (!iommu_dma_dev_coherent(transfer->dev)) {
-		iommu_dma_cache_for_cpu(piece->phys, piece->size, transfer->dir);
+		iommu_dma_cache_for_cpu(piece->phys, piece->size,
+					transfer->dir);
 		arch_sync_dma_flush();
 	}
 	swiotlb_sync_single_for_cpu(transfer->dev, piece->phys, piece->size,

@@ -143,8 +143,8 @@ static int map_page_array(struct device *dev, struct iommu_domain *domain,
 
 	ret = iommu_dma_plan_make(&plan, &shape, sgt->sgl, sgt->orig_nents);
 	if (!ret)
-		ret = iommu_dma_commit_plan(domain, &request, &plan, NULL,
-					    prot, gfp, iova);
+		ret = iommu_dma_commit_plan(domain, &request, &plan, NULL, prot,
+					    gfp, iova);
 	if (ret)
 		sg_free_table(sgt);
 	return ret;
@@ -526,8 +526,8 @@ struct sg_table *iommu_dma_alloc_noncontiguous(struct device *dev, size_t size,
 	if (!buffer)
 		return refuse_buffer(dev, size, gfp, attrs, -ENOMEM);
 
-	buffer->pages = alloc_mapped_pages(dev, size, &buffer->sgt, gfp, attrs,
-					   &iova);
+	buffer->pages =
+		alloc_mapped_pages(dev, size, &buffer->sgt, gfp, attrs, &iova);
 	if (!buffer->pages) {
 		kfree(buffer);
 		return NULL;

@@ -301,7 +301,8 @@ static int take_run(struct iommu_dma_chunk *chunk, unsigned int count,
 
 	if (count <= BITS_PER_LONG && align <= BITS_PER_LONG) {
 		starts = iommu_dma_word_starts(align, offset);
-		first = iommu_dma_chunk_take_in_word(chunk, count, starts, last);
+		first = iommu_dma_chunk_take_in_word(chunk, count, starts,
+						     last);
 		if (first >= 0)
 			return first;
 		first = take_across(chunk, count, align, offset, last, held);

@@ -128,11 +128,9 @@ void iommu_dma_debug_starve(bool starve);
 
 #else /* CONFIG_IOMMU_DMA_DEBUG */
 
-struct iommu_dma_debug {
-};
+struct iommu_dma_debug {};
 
-struct iommu_dma_debug_retire {
-};
+struct iommu_dma_debug_retire {};
 
 static inline void iommu_dma_debug_init(struct iommu_domain *domain)
 {

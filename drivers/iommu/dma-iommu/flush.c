@@ -171,8 +171,9 @@ static bool release_some(struct iommu_dma_queue *queue, unsigned int most,
 static void complain(struct iommu_dma_flush *flush,
 		     const struct iommu_dma_waiting *bad)
 {
-	iommu_dma_retire_unreleased(flush->space, bad->iova,
-				    (size_t)bad->granules << flush->space->shift);
+	size_t size = (size_t)bad->granules << flush->space->shift;
+
+	iommu_dma_retire_unreleased(flush->space, bad->iova, size);
 }
 
 static void fill(struct iommu_dma_waiting *entry, dma_addr_t iova, u32 granules,
@@ -272,8 +273,7 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_flush_now);
  */
 static void tick(struct timer_list *timer)
 {
-	struct iommu_dma_queue *queue =
-		timer_container_of(queue, timer, timer);
+	struct iommu_dma_queue *queue = timer_container_of(queue, timer, timer);
 	struct iommu_dma_flush *flush = queue->flush;
 	struct iommu_dma_waiting bad;
 	bool due, complaint;

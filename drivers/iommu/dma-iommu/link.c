@@ -163,7 +163,8 @@ static int link_bounced(struct device *dev, struct dma_iova_state *state,
 		return -EINVAL;
 
 	if (split.middle && iommu_dma_need_cache_sync(dev, attrs))
-		iommu_dma_cache_for_device(phys + split.head, split.middle, dir);
+		iommu_dma_cache_for_device(phys + split.head, split.middle,
+					   dir);
 
 	ret = iommu_dma_commit_buffer(iommu_get_dma_domain(dev), &transfer,
 				      state->addr + offset, phys, size,
@@ -313,7 +314,8 @@ static void sync_links(const struct iommu_dma_transfer *transfer,
 	for (; size; iova += len, size -= len) {
 		phys_addr_t phys;
 
-		len = min(size, granule - iommu_dma_offset(space_of(dev), iova));
+		len = min(size,
+			  granule - iommu_dma_offset(space_of(dev), iova));
 		/* What should be linked and is not, retire.c reports */
 		if (iommu_dma_lookup(iommu_get_dma_domain(dev), iova, &phys) &&
 		    !iommu_dma_bounce_is_slot(dev, phys))

@@ -12,7 +12,7 @@
 void __percpu *iommu_dma_percpu(size_t size, size_t align);
 
 /* To be freed by free_percpu() */
-#define iommu_dma_alloc_percpu(type) \
+#define iommu_dma_alloc_percpu(type)                             \
 	((typeof(type) __percpu *)iommu_dma_percpu(sizeof(type), \
 						   __alignof__(type)))
 

@@ -45,8 +45,8 @@ static inline bool iommu_dma_granules(const struct iommu_dma_space *space,
 {
 	size_t end;
 
-	if (!size || check_add_overflow(size, iommu_dma_offset(space, addr),
-					&end) ||
+	if (!size ||
+	    check_add_overflow(size, iommu_dma_offset(space, addr), &end) ||
 	    check_add_overflow(end, space->granule - 1, &end))
 		return false;
 	*granules = end & ~(space->granule - 1);
@@ -186,8 +186,8 @@ static inline int iommu_dma_prot(struct device *dev,
 static inline struct iommu_dma_request
 iommu_dma_device_request(struct device *dev, u64 dma_mask)
 {
-	dma_addr_t limit = min_t(u64, min_not_zero(dma_mask, dev->bus_dma_limit),
-				 ~(dma_addr_t)0);
+	u64 reach = min_not_zero(dma_mask, dev->bus_dma_limit);
+	dma_addr_t limit = min_t(u64, reach, ~(dma_addr_t)0);
 
 	return (struct iommu_dma_request){
 		.limit = limit,

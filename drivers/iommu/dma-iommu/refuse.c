@@ -67,13 +67,14 @@ static u64 hole_below(struct iommu_dma_zone *zone, u64 limit)
 /* In bytes */
 static u64 largest_hole(struct iommu_dma_space *space, u64 limit)
 {
-	u64 granule;
+	u64 granule, hole;
 
 	if (limit < space->granule - 1)
 		return 0;
 	granule = (limit - (space->granule - 1)) >> space->shift;
-	return max(hole_below(&space->low, granule),
-		   hole_below(&space->high, granule)) << space->shift;
+	hole = max(hole_below(&space->low, granule),
+		   hole_below(&space->high, granule));
+	return hole << space->shift;
 }
 
 static const char *why(int error)

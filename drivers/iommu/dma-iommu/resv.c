@@ -125,8 +125,7 @@ static int reserve_outside(struct iommu_dma_cookie *cookie, struct device *dev,
 	return reserve(cookie, at, ~(dma_addr_t)0);
 }
 
-static int reserve_bridge(struct iommu_dma_cookie *cookie,
-			  struct pci_dev *pdev)
+static int reserve_bridge(struct iommu_dma_cookie *cookie, struct pci_dev *pdev)
 {
 	struct pci_host_bridge *bridge = pci_find_host_bridge(pdev->bus);
 	struct resource_entry *entry;

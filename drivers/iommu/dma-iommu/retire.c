@@ -319,7 +319,8 @@ EXPORT_SYMBOL_IF_KUNIT(iommu_dma_retire_buffer);
 void iommu_dma_retire_unreleased(struct iommu_dma_space *space, dma_addr_t iova,
 				 size_t size)
 {
-	complain(space, "IOVA %pad+%zu was not allocated like that; quarantined\n",
+	complain(space,
+		 "IOVA %pad+%zu was not allocated like that; quarantined\n",
 		 &iova, size);
 	iommu_dma_space_quarantine(space, iova, size);
 }

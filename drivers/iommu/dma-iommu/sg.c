@@ -105,8 +105,8 @@ static void place(const struct iommu_dma_shape *shape, struct scatterlist *sg,
 	spot->offset = phys & mask;
 	spot->phys = phys - spot->offset;
 	spot->start = end;
-	if (shape->kept || crosses(shape, end + spot->offset,
-				   end + spot->offset + length - 1))
+	if (shape->kept ||
+	    crosses(shape, end + spot->offset, end + spot->offset + length - 1))
 		spot->start = start_elsewhere(shape, phys, length, end);
 	spot->end = (spot->start + spot->offset + length + mask) & ~(u64)mask;
 }

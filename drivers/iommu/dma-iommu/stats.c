@@ -104,9 +104,8 @@ void iommu_dma_stats_joined(struct iommu_domain *domain, struct device *dev)
 	if (!watched)
 		return;
 	/* One without a cookie is refused, and has nothing to look at */
-	watched->domain = domain->cookie_type == IOMMU_COOKIE_DMA_IOVA ?
-				  domain :
-				  NULL;
+	watched->domain =
+		domain->cookie_type == IOMMU_COOKIE_DMA_IOVA ? domain : NULL;
 	watched->group = iommu_group_id(dev->iommu_group);
 }
 
@@ -278,7 +277,8 @@ static void show_members(struct seq_file *m, struct iommu_domain *domain)
 		seq_putc(m, before);
 }
 
-static void show_sizes(struct seq_file *m, const struct iommu_dma_survey *survey,
+static void show_sizes(struct seq_file *m,
+		       const struct iommu_dma_survey *survey,
 		       unsigned int shift)
 {
 	for (unsigned int i = 0; i < IOMMU_DMA_SURVEY_SIZES - 1; i++)
@@ -298,14 +298,14 @@ static void show_picture(struct seq_file *m, struct iommu_dma_zone *zone,
 {
 	u64 part[IOMMU_DMA_PICTURE_PARTS], granules;
 
-	granules = iommu_dma_zone_picture(zone, survey->lowest,
-					  survey->highest, part);
+	granules = iommu_dma_zone_picture(zone, survey->lowest, survey->highest,
+					  part);
 	seq_printf(m, " first=%#llx part=%llu used=", survey->lowest << shift,
 		   granules << shift);
 	for (unsigned int i = 0; i < ARRAY_SIZE(part); i++)
 		seq_printf(m, "%s%llu", i ? "," : "",
-			   min(100ULL, DIV64_U64_ROUND_UP(100 * part[i],
-							  granules)));
+			   min(100ULL,
+			       DIV64_U64_ROUND_UP(100 * part[i], granules)));
 	seq_putc(m, '\n');
 }
 
@@ -365,7 +365,8 @@ static unsigned int deepest(const struct iommu_dma_flush *flush)
 	return most;
 }
 
-static void show_flush(struct seq_file *m, const struct iommu_dma_cookie *cookie)
+static void show_flush(struct seq_file *m,
+		       const struct iommu_dma_cookie *cookie)
 {
 	/* It stays until the domain is freed, for which it is taken off the list first */
 	struct iommu_dma_flush *flush = iommu_dma_lazy_flush(&cookie->lazy);
@@ -409,7 +410,8 @@ static int domains_show(struct seq_file *m, void *v)
 	struct iommu_dma_cookie *cookie = stats->domain->iova_cookie;
 	struct iommu_dma_space *space = &cookie->space;
 
-	seq_printf(m, "domain group=%d mode=%s granule=%zu first=%pad last=%pad",
+	seq_printf(m,
+		   "domain group=%d mode=%s granule=%zu first=%pad last=%pad",
 		   space->low.group, mode_of(cookie), space->granule,
 		   &space->first, &space->last);
 	show_members(m, stats->domain);
@@ -519,8 +521,10 @@ static int __init iommu_dma_stats_init(void)
 {
 	struct dentry *dir = debugfs_create_dir("dma", iommu_debugfs_dir);
 
-	debugfs_create_file("domains", 0400, dir, NULL, &iommu_dma_domains_fops);
-	debugfs_create_file("devices", 0400, dir, NULL, &iommu_dma_devices_fops);
+	debugfs_create_file("domains", 0400, dir, NULL,
+			    &iommu_dma_domains_fops);
+	debugfs_create_file("devices", 0400, dir, NULL,
+			    &iommu_dma_devices_fops);
 	return 0;
 }
 arch_initcall(iommu_dma_stats_init);

@@ -180,14 +180,11 @@ void iommu_dma_stats_refused(struct device *dev, int error);
 
 #else /* CONFIG_IOMMU_DEBUGFS */
 
-struct iommu_dma_stats {
-};
+struct iommu_dma_stats {};
 
-struct iommu_dma_flush_stats {
-};
+struct iommu_dma_flush_stats {};
 
-struct iommu_dma_queue_stats {
-};
+struct iommu_dma_queue_stats {};
 
 static inline void iommu_dma_count(struct device *dev,
 				   enum iommu_dma_count what)

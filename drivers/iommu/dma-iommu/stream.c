@@ -57,9 +57,8 @@ static int map_with_care(struct iommu_domain *domain,
 	}
 
 	if (bounce)
-		return iommu_dma_commit_bounced(domain, request, transfer,
-						phys, size, prot, GFP_ATOMIC,
-						iova);
+		return iommu_dma_commit_bounced(domain, request, transfer, phys,
+						size, prot, GFP_ATOMIC, iova);
 	return iommu_dma_commit_range(domain, request, phys, size, prot,
 				      GFP_ATOMIC, iova);
 }
@@ -111,8 +110,8 @@ static __always_inline int map_buffer(struct device *dev, phys_addr_t phys,
 	if (unlikely(boundary < U32_MAX))
 		keep_in_segment(space, &request, phys, size, boundary);
 	if (likely(iommu_dma_dev_plain(dev)))
-		ret = iommu_dma_commit_range(domain, &request, phys, size,
-					     prot, GFP_ATOMIC, iova);
+		ret = iommu_dma_commit_range(domain, &request, phys, size, prot,
+					     GFP_ATOMIC, iova);
 	else
 		ret = map_with_care(domain, &request,
 				    &(struct iommu_dma_transfer){ dev, dir,
@@ -565,7 +564,8 @@ int iommu_dma_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 		return to_dma_errno(refuse_list(&transfer, sgl, nents, ret));
 
 	if (iommu_dma_need_cache_sync(dev, attrs))
-		sync_in_place(sgl, nents, &transfer, iommu_dma_cache_for_device);
+		sync_in_place(sgl, nents, &transfer,
+			      iommu_dma_cache_for_device);
 
 	ret = iommu_dma_commit_plan(domain, &request, &plan,
 				    traits.bounce ? &transfer : NULL, prot,

@@ -78,8 +78,8 @@ static bool enter_region(struct walk *walk)
 	walk->kind = region->kind;
 	walk->end = min(region->last, walk->last);
 	if (region->kind == IOMMU_DMA_REGION_CHUNK)
-		copy_chunk(walk,
-			   xa_load(&zone->chunks, iommu_dma_index_of(walk->at)));
+		copy_chunk(walk, xa_load(&zone->chunks,
+					 iommu_dma_index_of(walk->at)));
 	xa_unlock_irqrestore(&zone->chunks, flags);
 	return true;
 }
@@ -136,8 +136,8 @@ static void add_used(struct iommu_dma_survey *survey,
 	survey->size[size_of(stretch->count)]++;
 	survey->used += stretch->count;
 	survey->lowest = min(survey->lowest, stretch->first);
-	survey->highest = max(survey->highest,
-			      stretch->first + stretch->count - 1);
+	survey->highest =
+		max(survey->highest, stretch->first + stretch->count - 1);
 }
 
 static void add(struct iommu_dma_survey *survey, const struct stretch *stretch,

@@ -85,8 +85,7 @@ static inline void iommu_dma_zone_searched(struct iommu_dma_zone_counts *counts)
 
 #else /* CONFIG_IOMMU_DEBUGFS */
 
-struct iommu_dma_zone_counts {
-};
+struct iommu_dma_zone_counts {};
 
 static inline void iommu_dma_zone_refilled(struct iommu_dma_zone_counts *counts)
 {

@@ -117,7 +117,10 @@ static void churn(struct crowd *crowd)
 	};
 	static const size_t aligns[] = { 0, SZ_64K, SZ_2M, SZ_16M };
 	enum { LIVE = 64 };
-	static struct { dma_addr_t iova; size_t size; } live[LIVE];
+	static struct {
+		dma_addr_t iova;
+		size_t size;
+	} live[LIVE];
 
 	for (unsigned int i = 0; i < 4000; i++) {
 		unsigned int at = (unsigned int)below(LIVE);
@@ -126,8 +129,8 @@ static void churn(struct crowd *crowd)
 		if (live[at].size)
 			give(crowd, live[at].iova, live[at].size);
 		live[at].size = sizes[below(ARRAY_SIZE(sizes))];
-		if (!take(crowd, live[at].size, aligns[below(ARRAY_SIZE(aligns))],
-			  &live[at].iova))
+		if (!take(crowd, live[at].size,
+			  aligns[below(ARRAY_SIZE(aligns))], &live[at].iova))
 			live[at].size = 0;
 	}
 	for (unsigned int at = 0; at < LIVE; at++) {
@@ -138,7 +141,8 @@ static void churn(struct crowd *crowd)
 }
 
 /* To the last hole: the search before a refusal, again and again */
-static unsigned int fill(struct crowd *crowd, dma_addr_t *iova, unsigned int most)
+static unsigned int fill(struct crowd *crowd, dma_addr_t *iova,
+			 unsigned int most)
 {
 	const struct shape *shape = crowd->shape;
 	unsigned int nr = 0;
@@ -201,7 +205,8 @@ static void check(const struct shape *shape)
 			 shape->name, many, few);
 	/* A step is a few instructions */
 	if (many > 5000)
-		shim_die("%s, %lu steps with interrupts off", shape->name, many);
+		shim_die("%s, %lu steps with interrupts off", shape->name,
+			 many);
 }
 
 int main(void)

@@ -55,7 +55,7 @@ static void make_name(char *name, size_t size, const char *dir,
 	char *c = name + strlen(dir) + 1;
 
 	snprintf(name, size, "%s/%s %02u", dir, kind, number);
-	for (char *to = c; ; c++) {
+	for (char *to = c;; c++) {
 		if (*c == ',')
 			continue;
 		*to = *c == ' ' ? '-' : *c;

@@ -70,7 +70,10 @@ static void check_adoption(void)
 static void fill_and_empty(struct iommu_dma_space *space, long *live)
 {
 	enum { MOST = 40000 };
-	static struct { dma_addr_t iova; size_t size; } taken[MOST];
+	static struct {
+		dma_addr_t iova;
+		size_t size;
+	} taken[MOST];
 	struct iommu_dma_request request = { .limit = U32_MAX };
 
 	for (unsigned int i = 0; i < MOST; i++) {
@@ -102,7 +105,8 @@ static void fill_and_empty(struct iommu_dma_space *space, long *live)
 static void check_peak(void)
 {
 	struct iommu_dma_space space = {};
-	struct iommu_dma_request request = { .limit = U32_MAX, .size = 3ULL * SZ_1G };
+	struct iommu_dma_request request = { .limit = U32_MAX,
+					     .size = 3ULL * SZ_1G };
 	dma_addr_t iova;
 	long first, again;
 
@@ -142,7 +146,8 @@ static void check_parts_of(struct iommu_dma_space *space, dma_addr_t first,
 	for (part = SZ_4K; part < size; part += SZ_4K)
 		if (iommu_dma_space_free(space, iova, part) ||
 		    iommu_dma_space_free(space, iova + part, size - part))
-			shim_die("%zx of %zx bytes were given back", part, size);
+			shim_die("%zx of %zx bytes were given back", part,
+				 size);
 	if (!iommu_dma_space_free(space, iova, size))
 		shim_die("what was taken cannot be given back");
 	request.size = SZ_4K;

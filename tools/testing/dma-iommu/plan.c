@@ -208,7 +208,8 @@ static void check_segment(const struct scatterlist *segment,
 	if (entries > 1 && segment->dma_length > shape.max_seg)
 		shim_die("a segment of %x bytes", segment->dma_length);
 	/* One entry cannot be helped if what it keeps says where in a block it is */
-	if (shape.boundary != ULONG_MAX && crosses(segment->dma_address, last) &&
+	if (shape.boundary != ULONG_MAX &&
+	    crosses(segment->dma_address, last) &&
 	    (entries > 1 || (!crosses(offset, offset + sg->length - 1) &&
 			     shape.kept <= shape.boundary)))
 		shim_die("a segment leaves its block");
@@ -235,7 +236,8 @@ static void check_segments(unsigned int count, dma_addr_t iova, int segments)
 					shim_die("another's bus address");
 				break;
 			}
-			check_entry(sg, iova, list[i].dma_address - iova + done);
+			check_entry(sg, iova,
+				    list[i].dma_address - iova + done);
 			done += sg->length;
 			entries++;
 		}
@@ -268,8 +270,7 @@ static void check_mapped_entries(const struct iommu_dma_plan *plan,
 		if (!takes_iova(i))
 			continue;
 		if (!iommu_dma_walk_next_entry(&walk, plan, &entry) ||
-		    entry.sg != &list[i] ||
-		    entry.mmio != is_mmio(i))
+		    entry.sg != &list[i] || entry.mmio != is_mmio(i))
 			shim_die("entry %u is not in the plan", i);
 		if (!iommu_dma_mapped_walk_next(&mapped, &sg, &addr) ||
 		    sg != &list[i] || addr != iova + entry.offset)

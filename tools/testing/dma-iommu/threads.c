@@ -78,8 +78,8 @@ static void set_owner(const struct run *run, unsigned int from, unsigned int to)
 	}
 }
 
-static bool take(struct worker *worker,
-		 const struct iommu_dma_request *request, struct run *run)
+static bool take(struct worker *worker, const struct iommu_dma_request *request,
+		 struct run *run)
 {
 	int ret = iommu_dma_space_alloc(&space, request, &run->iova);
 
@@ -250,6 +250,7 @@ static void mixed_reserve(struct worker *worker)
 		.size = SZ_4K,
 	};
 	u64 granule = (run.iova - FIRST) / SZ_4K;
+	unsigned char *owner = &owners[granule];
 	int ret;
 
 	/* Not all of the space in the end */
@@ -258,8 +259,8 @@ static void mixed_reserve(struct worker *worker)
 	ret = iommu_dma_space_reserve(&space, run.iova, run.iova);
 	if (ret && ret != -EBUSY)
 		shim_die("error %d", ret);
-	if (!ret && __atomic_exchange_n(&owners[granule], RESERVED,
-					__ATOMIC_RELAXED) % RESERVED)
+	if (!ret &&
+	    __atomic_exchange_n(owner, RESERVED, __ATOMIC_RELAXED) % RESERVED)
 		shim_die("what was reserved is somebody's");
 }
 
@@ -398,8 +399,8 @@ static void rivals_count(void)
 	for (unsigned int i = 0; i < RIVAL_RUNS; i++) {
 		if (rival_wins[i] != !!rival_runs[i].size)
 			shim_die("%llx + %zx was given back %u times",
-				 (ullong)rival_runs[i].iova,
-				 rival_runs[i].size, rival_wins[i]);
+				 (ullong)rival_runs[i].iova, rival_runs[i].size,
+				 rival_wins[i]);
 		if (rival_runs[i].size)
 			set_owner(&rival_runs[i], 1, 0);
 	}

@@ -108,8 +108,10 @@ u64 pick(struct source *source, u64 range)
 
 /* The model */
 
-static void __noreturn __printf(2, 3)
-differs(const struct world *world, const char *format, ...)
+#define LIKE_PRINTF __printf(2, 3)
+
+static void __noreturn LIKE_PRINTF differs(const struct world *world,
+					   const char *format, ...)
 {
 	char why[256];
 	va_list args;
@@ -120,8 +122,7 @@ differs(const struct world *world, const char *format, ...)
 	shim_die("step %lu: %s", world->step, why);
 }
 
-static void __printf(2, 3)
-say(const struct world *world, const char *format, ...)
+static void LIKE_PRINTF say(const struct world *world, const char *format, ...)
 {
 	va_list args;
 
@@ -168,8 +169,8 @@ static void add_item(struct world *world, u64 first, u64 last,
 	size_t at = item_at(world, first);
 
 	if (first < world->first || last > world->last || last < first)
-		differs(world, "%llx-%llx is not in the space",
-			(ullong)first, (ullong)last);
+		differs(world, "%llx-%llx is not in the space", (ullong)first,
+			(ullong)last);
 	if (at < world->count && world->item[at].first <= last)
 		differs(world, "%llx-%llx was not free, but %llx-%llx",
 			(ullong)first, (ullong)last,
@@ -178,8 +179,7 @@ static void add_item(struct world *world, u64 first, u64 last,
 
 	if (world->count == world->room) {
 		world->room *= 2;
-		world->item = realloc(world->item,
-				      world->room * sizeof(item));
+		world->item = realloc(world->item, world->room * sizeof(item));
 	}
 	memmove(&world->item[at + 1], &world->item[at],
 		(world->count - at) * sizeof(item));
@@ -383,8 +383,7 @@ static dma_addr_t pick_limit(struct world *world)
 	}
 }
 
-static void pick_request(struct world *world,
-			 struct iommu_dma_request *request)
+static void pick_request(struct world *world, struct iommu_dma_request *request)
 {
 	struct source *source = world->source;
 	u64 count = pick_count(source);
@@ -486,7 +485,8 @@ static void check_place(struct world *world,
 	check_zone(world, request->prefer_32bit, want, first);
 }
 
-static int take_one(struct world *world, const struct iommu_dma_request *request)
+static int take_one(struct world *world,
+		    const struct iommu_dma_request *request)
 {
 	unsigned long failures = shim_failures();
 	struct iommu_dma_want want;

@@ -82,15 +82,14 @@ struct world {
 #define WORLD_KINDS 15
 
 /* Each ends the test with a message if the space and the model differ */
-void world_begin(struct world *world, struct source *source,
-		 unsigned int kind);
+void world_begin(struct world *world, struct source *source, unsigned int kind);
 void world_step(struct world *world);
 void world_check(struct world *world);
 void world_end(struct world *world);
 const char *world_name(unsigned int kind);
 
 /* What libFuzzer calls, by its own name for it */
-int fuzz_one(const unsigned char *data, size_t size)
-	__asm__("LLVMFuzzerTestOneInput");
+#define ITS_NAME __asm__("LLVMFuzzerTestOneInput")
+int fuzz_one(const unsigned char *data, size_t size) ITS_NAME;
 
 #endif /* __WORLD_H */

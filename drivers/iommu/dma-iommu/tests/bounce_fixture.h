@@ -77,8 +77,8 @@ static inline dma_addr_t map_attrs(struct bounce *b, size_t at, size_t size,
 				   enum dma_data_direction dir,
 				   unsigned long attrs)
 {
-	dma_addr_t iova = dma_map_single_attrs(b->dev, b->memory + at, size,
-					       dir, attrs);
+	dma_addr_t iova =
+		dma_map_single_attrs(b->dev, b->memory + at, size, dir, attrs);
 
 	KUNIT_ASSERT_FALSE_MSG(b->test, dma_mapping_error(b->dev, iova),
 			       "%zu bytes at %#zx", size, at);

@@ -36,9 +36,11 @@ static void look_at(struct bounce *b, size_t at, size_t size, unsigned int i)
 static void test_view_offsets(struct kunit *test)
 {
 	static const size_t sizes[] = {
+		/* Cache lines and slots */
 		1, 2, 7, 8, 63, 64, 65, 128, 200, 255, 256, 257, 511, 512, 513,
+		/* Granules */
 		GRANULE - 1, GRANULE, GRANULE + 1, GRANULE + 511,
-		2 * GRANULE - 1, 2 * GRANULE, 2 * GRANULE + 1, 3 * GRANULE - 7,
+		2 * GRANULE - 1, 2 * GRANULE, 2 * GRANULE + 1, 3 * GRANULE - 7
 	};
 	struct bounce *b = make_untrusted(test);
 	unsigned int i = 0;
@@ -166,8 +168,9 @@ static void test_middle_in_place(struct kunit *test)
 {
 	static const size_t offsets[] = { 0, 1, 2048, GRANULE - 1 };
 	static const size_t sizes[] = {
-		1, GRANULE - 1, GRANULE, GRANULE + 1, 2 * GRANULE - 1,
-		2 * GRANULE, 3 * GRANULE, 3 * GRANULE + 1, 4 * GRANULE - 1,
+		1,	     GRANULE - 1,     GRANULE,
+		GRANULE + 1, 2 * GRANULE - 1, 2 * GRANULE,
+		3 * GRANULE, 3 * GRANULE + 1, 4 * GRANULE - 1,
 	};
 	struct bounce *b = make_untrusted(test);
 
@@ -204,9 +207,8 @@ static void sync_part(struct bounce *b, struct mock_shadow *shadow, size_t at,
 	struct kunit *test = b->test;
 
 	if (dir != DMA_TO_DEVICE)
-		KUNIT_ASSERT_TRUE(test,
-				  mock_shadow_write(shadow, 0, shadow->size,
-						    byte));
+		KUNIT_ASSERT_TRUE(test, mock_shadow_write(shadow, 0,
+							  shadow->size, byte));
 	dma_sync_single_range_for_cpu(b->dev, shadow->iova, at, size, dir);
 	mock_shadow_for_cpu(shadow, at, size, dir);
 	KUNIT_ASSERT_TRUE_MSG(test, mock_shadow_holds(shadow),
@@ -247,9 +249,12 @@ static void check_sync(struct bounce *b, struct mock_shadow *shadow, size_t at,
 static void test_sync_parts(struct kunit *test)
 {
 	static const size_t large[] = {
+		/* About where granules begin, 5 bytes in, and one later */
 		0, 1, 4, 5, 6, 100, 5 + GRANULE - 1, 5 + GRANULE,
-		5 + GRANULE + 1, 5 + 2 * GRANULE - 1, 5 + 2 * GRANULE,
-		5 + 2 * GRANULE + 1, 5 + 2 * GRANULE + 7,
+		5 + GRANULE + 1,
+		/* And two later, up to the end */
+		5 + 2 * GRANULE - 1, 5 + 2 * GRANULE, 5 + 2 * GRANULE + 1,
+		5 + 2 * GRANULE + 7
 	};
 	struct bounce *b = make_untrusted(test);
 	struct mock_shadow *shadow = mock_shadow(test, b->dev, AREA);
@@ -325,7 +330,8 @@ static void start_counting(struct kunit *test, struct counter *counter,
 		kunit_skip(test, "%s cannot be probed", name);
 	KUNIT_ASSERT_EQ(test,
 			kunit_add_action_or_reset(test, stop_counting,
-						  &counter->probe), 0);
+						  &counter->probe),
+			0);
 }
 
 /* Test that what the device wrote is copied back once (B5). */
@@ -351,8 +357,8 @@ static void test_copies_once(struct kunit *test)
 static void test_max_mapping_size(struct kunit *test)
 {
 	static const size_t sizes[] = {
-		SZ_256K - 1, SZ_256K, SZ_256K + 1, 300 * SZ_1K, SZ_512K, SZ_1M,
-		3 * SZ_1M - 4000,
+		SZ_256K - 1, SZ_256K, SZ_256K + 1,	300 * SZ_1K,
+		SZ_512K,     SZ_1M,   3 * SZ_1M - 4000,
 	};
 	u8 *memory = mock_buffer(test, 3 * SZ_1M), *seen;
 	struct bounce *b = make_untrusted(test);
@@ -368,7 +374,8 @@ static void test_max_mapping_size(struct kunit *test)
 				      DMA_BIDIRECTIONAL);
 		KUNIT_ASSERT_FALSE_MSG(test, dma_mapping_error(b->dev, iova),
 				       "%zu bytes", size);
-		KUNIT_EXPECT_LE(test, mock_slots_held(b->dev), mock_slots_of(2));
+		KUNIT_EXPECT_LE(test, mock_slots_held(b->dev),
+				mock_slots_of(2));
 		for (size_t at = 0; at < size; at += SZ_4K) {
 			size_t len = min(size - at, SZ_4K);
 
@@ -449,12 +456,12 @@ static void test_small_buffers(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, phys == virt_to_phys(memory), !apart);
 		KUNIT_EXPECT_EQ(test, iova % GRANULE,
 				virt_to_phys(memory) % GRANULE);
-		KUNIT_EXPECT_TRUE(test, mock_read(dev, iova + size - 1, &byte,
-						  1));
+		KUNIT_EXPECT_TRUE(test,
+				  mock_read(dev, iova + size - 1, &byte, 1));
 		KUNIT_EXPECT_EQ(test, byte, 0x11);
 		if (dir != DMA_TO_DEVICE)
-			KUNIT_EXPECT_TRUE(test, mock_fill(dev, iova, 0x22,
-							  size));
+			KUNIT_EXPECT_TRUE(test,
+					  mock_fill(dev, iova, 0x22, size));
 		dma_unmap_single(dev, iova, size, dir);
 		KUNIT_EXPECT_NULL(test,
 				  memchr_inv(memory,
@@ -489,8 +496,8 @@ static void test_small_buffers_sync(struct kunit *test)
 		size_t size = sizes[i];
 		size_t edges[] = { 0, 1, 3, size - 1, size };
 
-		shadow->bounced = dma_kmalloc_needs_bounce(dev, size,
-							   DMA_FROM_DEVICE);
+		shadow->bounced =
+			dma_kmalloc_needs_bounce(dev, size, DMA_FROM_DEVICE);
 		for (int j = 0; j < 3; j++) {
 			static const size_t offsets[] = { 0, 50, GRANULE - 2 };
 
@@ -560,8 +567,12 @@ static void look_at_slot(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
  */
 static void test_before_map(struct kunit *test)
 {
-	static const struct { size_t at, size; } parts[] = {
-		{ AT + 100, 1000 }, { AT + 100, GRANULE }, { AT, GRANULE + 7 },
+	static const struct {
+		size_t at, size;
+	} parts[] = {
+		{ AT + 100, 1000 },
+		{ AT + 100, GRANULE },
+		{ AT, GRANULE + 7 },
 		{ AT + 100, 2 * GRANULE },
 	};
 	struct bounce *b = make_untrusted(test);

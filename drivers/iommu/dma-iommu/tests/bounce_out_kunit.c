@@ -47,8 +47,8 @@ static void fail_everywhere(struct bounce *b, size_t at, size_t size)
 			mock->fault.sync_map_nth = 1;
 			mock->fault.sync_map_error = -EIO;
 		}
-		KUNIT_EXPECT_TRUE(test, refused(b, at, size, DMA_BIDIRECTIONAL,
-						0));
+		KUNIT_EXPECT_TRUE(test,
+				  refused(b, at, size, DMA_BIDIRECTIONAL, 0));
 		KUNIT_EXPECT_EQ(test, mock->fault.map_nth, 0);
 		KUNIT_EXPECT_EQ(test, mock->fault.sync_map_nth, 0);
 		KUNIT_EXPECT_EQ(test, mock_live(b->domain), 0);
@@ -286,8 +286,8 @@ static void test_never_lazy(struct kunit *test)
 		mock_forget(mock);
 		dma_unmap_single(b->dev, iova, GRANULE, DMA_FROM_DEVICE);
 		KUNIT_EXPECT_STREQ(test, mock->history, "ui");
-		KUNIT_EXPECT_FALSE(test, mock_reachable(b->domain, iova,
-							GRANULE));
+		KUNIT_EXPECT_FALSE(test,
+				   mock_reachable(b->domain, iova, GRANULE));
 	}
 }
 
@@ -385,13 +385,15 @@ static void test_short_unmap(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	KUNIT_EXPECT_EQ(test, quarantined(b), 3 * GRANULE);
-	KUNIT_EXPECT_TRUE(test, mock_fill(b->dev, iova + 2 * GRANULE - 1, 0xaa,
-					  1));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_fill(b->dev, iova + 2 * GRANULE - 1, 0xaa, 1));
 	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), mock_slots_of(2));
 	expect_memory(b);
 	given = mock_give_all(b->mock, b->dev);
-	KUNIT_EXPECT_EQ(test, mock_given_within(b->mock, &given, iova,
-						iova + 2 * GRANULE - 1), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(b->mock, &given, iova,
+					  iova + 2 * GRANULE - 1),
+			0);
 
 	KUNIT_EXPECT_EQ(test, mock_unstick(b->domain), GRANULE);
 	iommu_dma_bounce_drop(b->dev, head);
@@ -412,14 +414,14 @@ static void test_exhaustion(struct kunit *test)
 	KUNIT_ASSERT_GT(test, hog->nr, 8);
 	KUNIT_EXPECT_EQ(test, full, mock_slots_of(hog->nr));
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 1, DMA_TO_DEVICE, 0));
-	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE,
-					0));
+	KUNIT_EXPECT_TRUE(test,
+			  refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE, 0));
 	KUNIT_EXPECT_FALSE(test, refused(b, AT, GRANULE, DMA_TO_DEVICE, 0));
 	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), full);
 
 	mock_hog_release(hog, 1);
-	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE,
-					0));
+	KUNIT_EXPECT_TRUE(test,
+			  refused(b, AT + 1, 2 * GRANULE, DMA_TO_DEVICE, 0));
 	KUNIT_EXPECT_EQ(test, mock_slots_held(b->dev), full - mock_slots_of(1));
 	iova = map(b, AT + 1, GRANULE - 1, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_TRUE(test, refused(b, AT + 1, 1, DMA_TO_DEVICE, 0));
@@ -449,8 +451,8 @@ static void test_growing(struct kunit *test)
 	dma_addr_t iovas[4];
 
 	if (!grows)
-		KUNIT_EXPECT_TRUE(test, refused(b, 1, size, DMA_BIDIRECTIONAL,
-						0));
+		KUNIT_EXPECT_TRUE(test,
+				  refused(b, 1, size, DMA_BIDIRECTIONAL, 0));
 	for (int i = 0; grows && i < ARRAY_SIZE(iovas); i++) {
 		size_t at = 1 + i * 2 * GRANULE;
 
@@ -588,8 +590,8 @@ static void work_on(struct worker *worker, int i, struct rnd_state *rnd)
 	switch (prandom_u32_state(rnd) % 5) {
 	case 0:
 		if (dir != DMA_TO_DEVICE)
-			worker->wrong += !mock_shadow_write(shadow, at, size,
-							    at);
+			worker->wrong +=
+				!mock_shadow_write(shadow, at, size, at);
 		break;
 	case 1:
 		mock_shadow_cpu_write(shadow, at, size, size);
@@ -659,8 +661,8 @@ static void test_many_threads(struct kunit *test)
 	/* Fewer than all of them want */
 	mock_hog_release(hog, 16);
 	for (int i = 0; i < ARRAY_SIZE(tasks); i++) {
-		tasks[i] = kthread_run(work, &workers[i], "dma-iommu-mock/%d",
-				       i);
+		tasks[i] =
+			kthread_run(work, &workers[i], "dma-iommu-mock/%d", i);
 		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, tasks[i]);
 	}
 	msleep(1000);
@@ -682,8 +684,13 @@ static void test_many_threads(struct kunit *test)
  */
 static void test_slot_stuck(struct kunit *test)
 {
-	static const struct { size_t at, size; unsigned int nth; } cases[] = {
-		{ 100, 1000, 1 }, { 100, SZ_4K, 1 }, { 0, SZ_4K + 1, 2 },
+	static const struct {
+		size_t at, size;
+		unsigned int nth;
+	} cases[] = {
+		{ 100, 1000, 1 },
+		{ 100, SZ_4K, 1 },
+		{ 0, SZ_4K + 1, 2 },
 	};
 	struct mock *mock = test->priv;
 	void *memory = mock_buffer(test, SZ_16K);

@@ -84,7 +84,8 @@ static inline struct list *make_untrusted(struct kunit *test)
 	return make_list(test, untrusted_device(test));
 }
 
-static inline void fill_list(struct list *list, const struct entry *entries, int nents)
+static inline void fill_list(struct list *list, const struct entry *entries,
+			     int nents)
 {
 	sg_init_table(list->sgl, nents);
 	for (int i = 0; i < nents; i++) {
@@ -194,8 +195,8 @@ static inline void map_list(struct list *list, enum dma_data_direction dir,
 			    unsigned long attrs)
 {
 	mock_forget(list->mock);
-	list->nsegs = dma_map_sg_attrs(list->dev, list->sgl, list->nents, dir,
-				       attrs);
+	list->nsegs =
+		dma_map_sg_attrs(list->dev, list->sgl, list->nents, dir, attrs);
 	KUNIT_ASSERT_GT(list->test, list->nsegs, 0);
 	KUNIT_EXPECT_EQ(list->test, list->mock->count[MOCK_SYNC_MAP], 1);
 }
@@ -230,9 +231,8 @@ static inline void write_all(struct list *list, u8 byte)
 		KUNIT_EXPECT_TRUE(list->test,
 				  mock_fill(list->dev, iova + sg->length, 0x99,
 					    span - offset - sg->length));
-		KUNIT_EXPECT_TRUE(list->test,
-				  mock_fill(list->dev, iova, byte + i,
-					    sg->length));
+		KUNIT_EXPECT_TRUE(list->test, mock_fill(list->dev, iova,
+							byte + i, sg->length));
 		memset(list->expected + (sg_virt(sg) - (void *)list->memory),
 		       byte + i, sg->length);
 	}
@@ -251,11 +251,15 @@ static inline int round_trip(struct list *list)
 
 /* Whole granules, and all kinds of others */
 static const struct entry mixed[] = {
-	{ 0, GRANULE },		    { 2 * GRANULE + 1, 10 },
-	{ 5 * GRANULE, 3 },	    { 7 * GRANULE + 9, 0 },
-	{ 8 * GRANULE, SZ_16K },    { 14 * GRANULE - 7, 7 + GRANULE },
+	{ 0, GRANULE },
+	{ 2 * GRANULE + 1, 10 },
+	{ 5 * GRANULE, 3 },
+	{ 7 * GRANULE + 9, 0 },
+	{ 8 * GRANULE, SZ_16K },
+	{ 14 * GRANULE - 7, 7 + GRANULE },
 	{ 20 * GRANULE + 100, 2 * GRANULE },
-	{ 28 * GRANULE - 3, 6 },    { 32 * GRANULE, 0 },
+	{ 28 * GRANULE - 3, 6 },
+	{ 32 * GRANULE, 0 },
 	{ 33 * GRANULE, GRANULE + 1 },
 	{ 40 * GRANULE, GRANULE },
 };

@@ -68,9 +68,8 @@ static void test_limits(struct kunit *test)
 		{ 16 * GRANULE, 9 * GRANULE + 5 },
 	};
 	struct mock *mock = test->priv;
-	struct list *list = make_list(test,
-				      mock_untrusted(mock,
-						     .boundary = SZ_64K - 1));
+	struct list *list =
+		make_list(test, mock_untrusted(mock, .boundary = SZ_64K - 1));
 	dma_addr_t first, second;
 
 	fill_list(list, entries, ARRAY_SIZE(entries));
@@ -81,14 +80,14 @@ static void test_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, first % SZ_64K, 100);
 	KUNIT_EXPECT_EQ(test, second, first - 100 + SZ_64K);
 	KUNIT_EXPECT_EQ(test, mock_live(list->domain), 20 * GRANULE);
-	KUNIT_EXPECT_FALSE(test, mock_reachable(list->domain,
-						second - 6 * GRANULE,
-						6 * GRANULE));
+	KUNIT_EXPECT_FALSE(test,
+			   mock_reachable(list->domain, second - 6 * GRANULE,
+					  6 * GRANULE));
 	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), mock_slots_of(2));
-	KUNIT_EXPECT_TRUE(test, mock_fill(list->dev, first, 1,
-					  entries[0].size));
-	KUNIT_EXPECT_TRUE(test, mock_fill(list->dev, second, 2,
-					  entries[1].size));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_fill(list->dev, first, 1, entries[0].size));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_fill(list->dev, second, 2, entries[1].size));
 	unmap_list(list, DMA_FROM_DEVICE);
 	memset(list->expected + entries[0].at, 1, entries[0].size);
 	memset(list->expected + entries[1].at, 2, entries[1].size);
@@ -136,8 +135,8 @@ static void test_sync(struct kunit *test)
 	fill_list(list, mixed, ARRAY_SIZE(mixed));
 	for (int i = 0; i < ARRAY_SIZE(mixed); i++)
 		if (mixed[i].size)
-			shadows[i] = mock_shadow(test, list->dev,
-						 mixed[i].size);
+			shadows[i] =
+				mock_shadow(test, list->dev, mixed[i].size);
 
 	for (unsigned int i = 0; i < 6; i++) {
 		enum dma_data_direction dir = i % 3;
@@ -164,8 +163,7 @@ static void test_sync(struct kunit *test)
 			/* Nothing was copied when unmapping */
 			KUNIT_EXPECT_TRUE(test, !memcmp(at, shadows[j]->cpu,
 							mixed[j].size));
-			memcpy(at, list->expected + mixed[j].at,
-			       mixed[j].size);
+			memcpy(at, list->expected + mixed[j].at, mixed[j].size);
 		}
 		expect_memory(list);
 	}
@@ -206,9 +204,13 @@ static void test_reuse(struct kunit *test)
 static void test_small_entries(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, 0 }, { 33, 20 }, { GRANULE, GRANULE },
-		{ 3 * GRANULE + 64, 512 }, { 6 * GRANULE - 9, 17 },
-		{ 9 * GRANULE, 70 }, { 12 * GRANULE, 129 },
+		{ 0, 0 },
+		{ 33, 20 },
+		{ GRANULE, GRANULE },
+		{ 3 * GRANULE + 64, 512 },
+		{ 6 * GRANULE - 9, 17 },
+		{ 9 * GRANULE, 70 },
+		{ 12 * GRANULE, 129 },
 	};
 	struct mock *mock = test->priv;
 	struct device *dev = mock_device(mock, .noncoherent = true);
@@ -226,8 +228,7 @@ static void test_small_entries(struct kunit *test)
 
 		if (!entries[i].size)
 			continue;
-		KUNIT_EXPECT_EQ_MSG(test,
-				    mock_in_slot(dev, iova_of(list, i)),
+		KUNIT_EXPECT_EQ_MSG(test, mock_in_slot(dev, iova_of(list, i)),
 				    apart, "entry %d", i);
 		shadows[i] = mock_shadow(test, dev, entries[i].size);
 		shadows[i]->bounced = apart;
@@ -291,8 +292,8 @@ static void test_random(struct kunit *test)
 			at += entries[j].size;
 		}
 		if (!(i % 16))
-			KUNIT_ASSERT_TRUE(test, mock_poison_slots(list->dev,
-								  POISON));
+			KUNIT_ASSERT_TRUE(test,
+					  mock_poison_slots(list->dev, POISON));
 		dma_set_max_seg_size(list->dev, SZ_8K + GRANULE * (i % 5));
 		fill_list(list, entries, nents);
 		round_trip(list);

@@ -55,8 +55,11 @@ static void look(struct mock *mock, struct iommu_domain *domain)
 static void test_many(struct kunit *test)
 {
 	static const int counts[] = {
-		1, 7, 8, 9, IOMMU_DMA_PIECES - 1, IOMMU_DMA_PIECES,
-		IOMMU_DMA_PIECES + 1, 40, MAX_ENTRIES,
+		/* Few */
+		1, 7, 8, 9,
+		/* As many as are dealt with at a time, and more */
+		IOMMU_DMA_PIECES - 1, IOMMU_DMA_PIECES, IOMMU_DMA_PIECES + 1,
+		40, MAX_ENTRIES
 	};
 	struct list *list = make_untrusted(test);
 	struct mock *mock = list->mock;
@@ -96,7 +99,8 @@ static void expect_refused(struct list *list, int error)
 	memcpy(list->sgl, list->before, sizeof(list->sgl));
 	KUNIT_EXPECT_EQ(test,
 			iommu_dma_map_sg(list->dev, list->sgl, list->nents,
-					 DMA_BIDIRECTIONAL, 0), error);
+					 DMA_BIDIRECTIONAL, 0),
+			error);
 	expect_untouched(list);
 	KUNIT_EXPECT_EQ(test, mock_live(list->domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_stale(list->domain), 0);
@@ -180,10 +184,14 @@ static void test_exhaustion(struct kunit *test)
 static void test_refusals(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0, GRANULE }, { 3 * GRANULE, GRANULE }, { 5 * GRANULE, 100 },
+		{ 0, GRANULE },
+		{ 3 * GRANULE, GRANULE },
+		{ 5 * GRANULE, 100 },
 	};
 	static const unsigned long attrs[] = {
-		DMA_ATTR_REQUIRE_COHERENT, DMA_ATTR_MMIO, DMA_ATTR_CC_SHARED,
+		DMA_ATTR_REQUIRE_COHERENT,
+		DMA_ATTR_MMIO,
+		DMA_ATTR_CC_SHARED,
 	};
 	struct list *list = make_untrusted(test);
 	struct io_tlb_mem *mem = list->dev->dma_io_tlb_mem;
@@ -199,8 +207,8 @@ static void test_refusals(struct kunit *test)
 	list->dev->dma_io_tlb_mem = NULL;
 	expect_refused(list, -EINVAL);
 	KUNIT_EXPECT_STREQ(test, list->mock->history, "");
-	KUNIT_EXPECT_EQ(test, dma_map_sg(list->dev, list->sgl, 2,
-					 DMA_TO_DEVICE), 1);
+	KUNIT_EXPECT_EQ(test,
+			dma_map_sg(list->dev, list->sgl, 2, DMA_TO_DEVICE), 1);
 	dma_unmap_sg(list->dev, list->sgl, 2, DMA_TO_DEVICE);
 	list->dev->dma_io_tlb_mem = mem;
 
@@ -219,7 +227,9 @@ static void test_refusals(struct kunit *test)
 static void test_short_unmap(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 1, 100 }, { 3 * GRANULE, GRANULE }, { 8 * GRANULE - 1, 2 },
+		{ 1, 100 },
+		{ 3 * GRANULE, GRANULE },
+		{ 8 * GRANULE - 1, 2 },
 	};
 	struct list *list = make_untrusted(test);
 	phys_addr_t found[3] = {};
@@ -245,8 +255,10 @@ static void test_short_unmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_slots_held(list->dev), mock_slots_of(3));
 	expect_memory(list);
 	given = mock_give_all(list->mock, list->dev);
-	KUNIT_EXPECT_EQ(test, mock_given_within(list->mock, &given, iova,
-						iova + 4 * GRANULE - 2), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(list->mock, &given, iova,
+					  iova + 4 * GRANULE - 2),
+			0);
 
 	KUNIT_EXPECT_EQ(test, mock_unstick(list->domain), GRANULE);
 	for (int i = 0; i < 3; i++)

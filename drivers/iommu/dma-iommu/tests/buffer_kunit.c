@@ -100,8 +100,8 @@ static void test_alloc(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, gfpflags_allow_blocking(mock->last_gfp),
 				gfpflags_allow_blocking(kind->gfp));
 		KUNIT_EXPECT_NULL(test, memchr_inv(buffer, 0, whole));
-		KUNIT_EXPECT_EQ(test, iova & ((PAGE_SIZE <<
-					       get_order(size)) - 1), 0);
+		KUNIT_EXPECT_EQ(test,
+				iova & ((PAGE_SIZE << get_order(size)) - 1), 0);
 		KUNIT_EXPECT_EQ(test, mock_live(domain), whole);
 		KUNIT_EXPECT_EQ(test, !!dma_common_find_pages(buffer),
 				!kind->contiguous);
@@ -277,10 +277,8 @@ static void test_large_blocks(struct kunit *test)
 /* Test that there is no buffer of a size that there cannot be. */
 static void test_bad_sizes(struct kunit *test)
 {
-	static const size_t sizes[] = {
-		0, SIZE_MAX, SIZE_MAX - PAGE_SIZE + 2, (size_t)INT_MAX << 13,
-		SZ_4M,
-	};
+	static const size_t sizes[] = { 0, SIZE_MAX, SIZE_MAX - PAGE_SIZE + 2,
+					(size_t)INT_MAX << 13, SZ_4M };
 	struct mock *mock = test->priv;
 	struct device *dev = mock_device(mock);
 	dma_addr_t iova;
@@ -407,8 +405,10 @@ static void test_get_sgtable(struct kunit *test)
 
 	buffer = dma_alloc_attrs(dev, size, &iova, kind->gfp, kind->attrs);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
-	KUNIT_EXPECT_EQ(test, dma_get_sgtable_attrs(dev, &sgt, buffer, iova,
-						    size, kind->attrs), 0);
+	KUNIT_EXPECT_EQ(test,
+			dma_get_sgtable_attrs(dev, &sgt, buffer, iova, size,
+					      kind->attrs),
+			0);
 	for_each_sgtable_sg(&sgt, sg, i) {
 		for (size_t off = 0; off < sg->length; off += PAGE_SIZE)
 			KUNIT_EXPECT_EQ(test, sg_phys(sg) + off,
@@ -590,8 +590,8 @@ static void test_noncontiguous(struct kunit *test)
 		dma_vunmap_noncontiguous(mapped.dev, buffer);
 		dma_free_noncontiguous(mapped.dev, mapped.size, mapped.sgt,
 				       DMA_BIDIRECTIONAL);
-		KUNIT_EXPECT_FALSE(test, mock_reachable(domain, iova,
-							mapped.size));
+		KUNIT_EXPECT_FALSE(test,
+				   mock_reachable(domain, iova, mapped.size));
 	}
 }
 

@@ -251,8 +251,7 @@ static void test_links(struct kunit *test)
 	for (int i = 0; i < 2; i++)
 		KUNIT_ASSERT_EQ(test,
 				dma_iova_link(dev, &state,
-					      virt_to_phys(memory) +
-						      !i * SZ_8K,
+					      virt_to_phys(memory) + !i * SZ_8K,
 					      i * SZ_4K, SZ_4K,
 					      DMA_BIDIRECTIONAL, 0),
 				0);
@@ -285,7 +284,8 @@ static void test_links_missing(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_16K));
 	KUNIT_ASSERT_EQ(test,
 			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
-				      SZ_8K, DMA_FROM_DEVICE, 0), 0);
+				      SZ_8K, DMA_FROM_DEVICE, 0),
+			0);
 	dma_iova_unlink(dev, &state, SZ_4K, SZ_4K, DMA_FROM_DEVICE, 0);
 	forget(test->priv);
 	kunit_warning_suppress(test) {

@@ -23,9 +23,10 @@ static dma_addr_t link_all(struct kunit *test, struct edu *edu,
 {
 	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(edu_dev(edu), state,
 						   virt_to_phys(buffer), size));
-	KUNIT_ASSERT_EQ(test, dma_iova_link(edu_dev(edu), state,
-					    virt_to_phys(buffer), 0, size,
-					    DMA_BIDIRECTIONAL, 0), 0);
+	KUNIT_ASSERT_EQ(test,
+			dma_iova_link(edu_dev(edu), state, virt_to_phys(buffer),
+				      0, size, DMA_BIDIRECTIONAL, 0),
+			0);
 	KUNIT_ASSERT_EQ(test, dma_iova_sync(edu_dev(edu), state, 0, size), 0);
 	return state->addr;
 }
@@ -214,8 +215,8 @@ static void test_untrusted_list(struct kunit *test)
 						      0, size,
 						      DMA_BIDIRECTIONAL, 0),
 					0);
-			KUNIT_ASSERT_EQ(test, dma_iova_sync(dev, &state, 0,
-							    size), 0);
+			KUNIT_ASSERT_EQ(test,
+					dma_iova_sync(dev, &state, 0, size), 0);
 			iova = state.addr;
 		} else {
 			sg_init_table(sgl, 2);

@@ -57,8 +57,8 @@ static void test_round_trip(struct kunit *test)
 		size_t offset;
 		size_t size;
 	} cases[] = {
-		{ 0, SZ_2K }, { 1, 1 }, { 5, 1021 }, { 4095, 2 },
-		{ 3001, SZ_2K }, { SZ_8K - 63, 63 },
+		{ 0, SZ_2K }, { 1, 1 },	       { 5, 1021 },
+		{ 4095, 2 },  { 3001, SZ_2K }, { SZ_8K - 63, 63 },
 	};
 	struct edu_pair *f = test->priv;
 	u8 *from = edu_make_buffer(test, SZ_64K);
@@ -116,8 +116,13 @@ static const struct {
 	unsigned int offset;
 	unsigned int size;
 } pieces[] = {
-	{ 0, PAGE_SIZE }, { 0, PAGE_SIZE }, { 0, 77 }, { 0x123, 0x456 },
-	{ PAGE_SIZE - 0x300, 0x300 }, { 0, PAGE_SIZE }, { 0, 1 },
+	{ 0, PAGE_SIZE },
+	{ 0, PAGE_SIZE },
+	{ 0, 77 },
+	{ 0x123, 0x456 },
+	{ PAGE_SIZE - 0x300, 0x300 },
+	{ 0, PAGE_SIZE },
+	{ 0, 1 },
 };
 
 static void make_scattered(struct kunit *test, struct sg_table *table)
@@ -368,8 +373,10 @@ static void test_msi(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI),
 			1);
 	irq = pci_irq_vector(pdev, 0);
-	KUNIT_ASSERT_EQ(test, request_irq(irq, count_interrupt, 0,
-					  "iommu_dma_edu", &done), 0);
+	KUNIT_ASSERT_EQ(test,
+			request_irq(irq, count_interrupt, 0, "iommu_dma_edu",
+				    &done),
+			0);
 
 	if (IS_ENABLED(CONFIG_IRQ_MSI_IOMMU)) {
 		pci_read_config_dword(pdev, pdev->msi_cap + PCI_MSI_ADDRESS_LO,

@@ -363,7 +363,8 @@ static void test_shared(struct kunit *test)
 
 	expect_no_way(new_mapping(test, dev, DMA_ATTR_CC_SHARED), way);
 	expect_no_way(new_mapping(test, dev,
-				  DMA_ATTR_CC_SHARED | DMA_ATTR_MMIO), way);
+				  DMA_ATTR_CC_SHARED | DMA_ATTR_MMIO),
+		      way);
 	expect_way(new_mapping(test, dev, 0), way, IOMMU_READ | IOMMU_WRITE);
 }
 
@@ -444,8 +445,8 @@ static void test_require_coherent_refused(struct kunit *test)
 				    attrs);
 	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, iova));
 	sg_init_one(&sg, memory, SIZE - 1);
-	KUNIT_EXPECT_EQ(test, dma_map_sg_attrs(dev, &sg, 1, DMA_TO_DEVICE,
-					       attrs), 0);
+	KUNIT_EXPECT_EQ(test,
+			dma_map_sg_attrs(dev, &sg, 1, DMA_TO_DEVICE, attrs), 0);
 	KUNIT_EXPECT_STREQ(test, mock->history, "");
 }
 

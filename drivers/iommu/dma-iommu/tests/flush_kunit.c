@@ -308,8 +308,7 @@ static void test_tick_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, queue->tail - queue->head,
 			many - IOMMU_DMA_FLUSH_PER_TICK);
 	KUNIT_EXPECT_TRUE(test, timer_pending(&queue->timer));
-	KUNIT_EXPECT_FALSE(test,
-			   time_after(queue->timer.expires, jiffies + 1));
+	KUNIT_EXPECT_FALSE(test, time_after(queue->timer.expires, jiffies + 1));
 	local_bh_enable();
 }
 
@@ -481,7 +480,8 @@ static void test_end(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, first, SZ_4K));
 	KUNIT_EXPECT_EQ(test, all_waiting(dev), 1);
 
-	KUNIT_EXPECT_TRUE(test, iommu_dma_retire_finish(&retire, second, SZ_4K));
+	KUNIT_EXPECT_TRUE(test,
+			  iommu_dma_retire_finish(&retire, second, SZ_4K));
 	KUNIT_EXPECT_FALSE(test, mock_reachable(domain, second, SZ_4K));
 	KUNIT_EXPECT_EQ(test, all_waiting(dev), 1);
 	local_bh_enable();
@@ -806,6 +806,7 @@ static void test_tick_of_another(struct kunit *test)
 	unsigned int cpu, first = nr_cpu_ids, second = nr_cpu_ids;
 	struct switching job = {};
 	struct task_struct *task;
+	struct timer_list *timer;
 
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
@@ -829,9 +830,9 @@ static void test_tick_of_another(struct kunit *test)
 	}
 
 	local_bh_disable();
-	timer_delete(&queue_on(job.dev, first)->timer);
-	queue_on(job.dev, first)->timer.function(&queue_on(job.dev,
-							   first)->timer);
+	timer = &queue_on(job.dev, first)->timer;
+	timer_delete(timer);
+	timer->function(timer);
 	local_bh_enable();
 	KUNIT_EXPECT_EQ(test, mock_stale(iommu_get_domain_for_dev(job.dev)), 0);
 	KUNIT_EXPECT_EQ(test, waiting_on(job.dev, first), 0);
@@ -904,8 +905,8 @@ static void test_waiting_is_room(struct kunit *test)
 	local_bh_disable();
 	for (int i = 0; i < ARRAY_SIZE(iova); i++)
 		iova[i] = map_one(test, dev, memory + i * SZ_4K);
-	KUNIT_EXPECT_EQ(test, iommu_dma_map_phys(dev, 0, SZ_4K,
-						 DMA_TO_DEVICE, 0),
+	KUNIT_EXPECT_EQ(test,
+			iommu_dma_map_phys(dev, 0, SZ_4K, DMA_TO_DEVICE, 0),
 			DMA_MAPPING_ERROR);
 	for (int i = 1; i < ARRAY_SIZE(iova); i++)
 		dma_unmap_single(dev, iova[i], SZ_4K, DMA_TO_DEVICE);

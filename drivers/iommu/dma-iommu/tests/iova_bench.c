@@ -498,9 +498,12 @@ static int quick(enum which which)
 	static const unsigned int sizes[] = { 1, 8, 64, 300, 512, 2048 };
 	int ret = 0;
 
-	for (int i = 0; !ret && i < ARRAY_SIZE(sizes); i++)
-		ret = quick_with(which, sizes[i], 0, "") ?:
-		      quick_with(which, sizes[i], 10000, "; 10000 of 1 live");
+	for (int i = 0; !ret && i < ARRAY_SIZE(sizes); i++) {
+		ret = quick_with(which, sizes[i], 0, "");
+		if (!ret)
+			ret = quick_with(which, sizes[i], 10000,
+					 "; 10000 of 1 live");
+	}
 	return ret;
 }
 
@@ -897,8 +900,8 @@ static int watch_locks(enum which which, struct target *target)
 	shared[1].end = 0;
 	if (which == UPSTREAM) {
 		shared[1].start = (unsigned long)target->upstream.rcaches;
-		shared[1].end = shared[1].start +
-				ksize(target->upstream.rcaches);
+		shared[1].end =
+			shared[1].start + ksize(target->upstream.rcaches);
 	}
 	for (i = 0; i < ARRAY_SIZE(lock_probes); i++) {
 		/* What a probe was used for before is of no use now */
@@ -1161,8 +1164,8 @@ static ssize_t iova_write(struct file *file, const char __user *data,
 	ssize_t copied;
 	int ret;
 
-	copied = simple_write_to_buffer(name, sizeof(name) - 1, pos, data,
-					size);
+	copied =
+		simple_write_to_buffer(name, sizeof(name) - 1, pos, data, size);
 	if (copied < 0)
 		return copied;
 

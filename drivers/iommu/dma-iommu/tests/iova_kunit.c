@@ -427,8 +427,7 @@ static void test_kept(struct kunit *test)
 		.at_once = true,
 	};
 	const unsigned int nr = SZ_2G / CHUNK;
-	dma_addr_t *kept =
-		kunit_kcalloc(test, nr, sizeof(*kept), GFP_KERNEL);
+	dma_addr_t *kept = kunit_kcalloc(test, nr, sizeof(*kept), GFP_KERNEL);
 	dma_addr_t iova = 0, above = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, kept);
@@ -443,7 +442,8 @@ static void test_kept(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iova, SZ_2G);
 
 	keep_chunks(test, space, kept, nr, NO_LIMIT);
-	KUNIT_ASSERT_EQ(test, iommu_dma_space_alloc(space, &at_once, &above), 0);
+	KUNIT_ASSERT_EQ(test, iommu_dma_space_alloc(space, &at_once, &above),
+			0);
 	KUNIT_EXPECT_EQ(test, above, SZ_4G);
 	give(test, space, above, SZ_2G);
 	give(test, space, iova, SZ_2G);
@@ -493,8 +493,8 @@ static void test_reserve(struct kunit *test)
 
 	for (; left; left--) {
 		iova = take(test, space, SZ_4K, 0, NO_LIMIT);
-		KUNIT_EXPECT_FALSE(test, iova >= SZ_4G - SZ_32K &&
-				   iova < SZ_4G + SZ_16K);
+		KUNIT_EXPECT_FALSE(test, in_range(iova, SZ_4G - SZ_32K,
+						  SZ_32K + SZ_16K));
 		KUNIT_EXPECT_NE(test, iova, first);
 		KUNIT_EXPECT_NE(test, iova, last - SZ_4K + 1);
 	}
@@ -547,8 +547,8 @@ static void test_late_reservation(struct kunit *test)
 	/* The chunk has room around it */
 	for (int i = 0; i < 100; i++) {
 		other = take(test, space, SZ_4K, 0, NO_LIMIT);
-		KUNIT_EXPECT_FALSE(test, other >= iova + SZ_4K &&
-				   other < iova + SZ_16K);
+		KUNIT_EXPECT_FALSE(test, in_range(other, iova + SZ_4K,
+						  SZ_16K - SZ_4K));
 	}
 
 	give(test, space, iova, SZ_4K);
@@ -604,9 +604,8 @@ static void test_wrong_frees(struct kunit *test)
 			KUNIT_EXPECT_FALSE(test,
 					   iommu_dma_space_free(space, at,
 								size - part));
-			KUNIT_EXPECT_FALSE(test,
-					   iommu_dma_space_free(space, at,
-								SZ_4K));
+			KUNIT_EXPECT_FALSE(test, iommu_dma_space_free(space, at,
+								      SZ_4K));
 		}
 		KUNIT_EXPECT_EQ(test, used(test, space), all);
 

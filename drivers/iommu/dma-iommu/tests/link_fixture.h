@@ -156,14 +156,15 @@ static inline void link_parts(struct link *link, const struct part *parts,
 	for (unsigned int i = 0; i < nr; i++) {
 		KUNIT_ASSERT_EQ(link->test,
 				try_link(link, offset, parts[i].at,
-					 parts[i].size, dir, 0), 0);
+					 parts[i].size, dir, 0),
+				0);
 		link->part[i] = parts[i];
 		offset += parts[i].size;
 	}
 	link->nr = nr;
 	KUNIT_EXPECT_EQ(link->test, link->mock->count[MOCK_SYNC_MAP], 0);
-	KUNIT_ASSERT_EQ(link->test, dma_iova_sync(link->dev, &link->state, 0,
-						  total), 0);
+	KUNIT_ASSERT_EQ(link->test,
+			dma_iova_sync(link->dev, &link->state, 0, total), 0);
 	KUNIT_EXPECT_EQ(link->test, link->mock->count[MOCK_SYNC_MAP], 1);
 }
 
@@ -188,7 +189,8 @@ static inline void expect_view(struct link *link)
 		KUNIT_ASSERT_TRUE_MSG(test,
 				      !memcmp(link->seen + at,
 					      link->memory + link->part[i].at,
-					      link->part[i].size), "part %u", i);
+					      link->part[i].size),
+				      "part %u", i);
 		at += link->part[i].size;
 	}
 	if (!iommu_dma_dev_untrusted(link->dev))
@@ -211,9 +213,8 @@ static inline void write_all(struct link *link, u8 byte)
 	for (unsigned int i = 0; i < link->nr; i++) {
 		struct part *part = &link->part[i];
 
-		KUNIT_EXPECT_TRUE(link->test,
-				  mock_fill(link->dev, iova, byte + i,
-					    part->size));
+		KUNIT_EXPECT_TRUE(link->test, mock_fill(link->dev, iova,
+							byte + i, part->size));
 		memset(link->expected + part->at, byte + i, part->size);
 		iova += part->size;
 	}

@@ -64,9 +64,8 @@ static void expect_no_range(struct link *link, size_t size)
  */
 static void test_no_range(struct kunit *test)
 {
-	static const size_t sizes[] = {
-		SZ_256K - SZ_4K, SZ_1G, SIZE_MAX / 2, SIZE_MAX / 2 - 100,
-	};
+	static const size_t sizes[] = { SZ_256K - SZ_4K, SZ_1G, SIZE_MAX / 2,
+					SIZE_MAX / 2 - 100 };
 	struct link *link = make_link_param(test);
 	struct mock *mock = link->mock;
 
@@ -243,10 +242,12 @@ static void test_slots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_iova_size(&link->state), 3 * GRANULE - 50);
 	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), mock_slots_of(2));
 	KUNIT_EXPECT_TRUE(test, mock_in_slot(link->dev, link->state.addr));
-	KUNIT_EXPECT_FALSE(test, mock_in_slot(link->dev, link->state.addr +
-						      GRANULE - 100));
-	KUNIT_EXPECT_TRUE(test, mock_in_slot(link->dev, link->state.addr +
-						     3 * GRANULE - 100));
+	KUNIT_EXPECT_FALSE(test,
+			   mock_in_slot(link->dev,
+					link->state.addr + GRANULE - 100));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_in_slot(link->dev,
+				       link->state.addr + 3 * GRANULE - 100));
 	dma_iova_destroy(link->dev, &link->state, 3 * GRANULE - 50,
 			 DMA_BIDIRECTIONAL, 0);
 	expect_memory(link);
@@ -277,7 +278,8 @@ static void test_destroy(struct kunit *test)
 			KUNIT_ASSERT_EQ(test,
 					try_link(link, offset, part->at,
 						 part->size, DMA_FROM_DEVICE,
-						 0), 0);
+						 0),
+					0);
 			offset += part->size;
 		}
 		write_all(link, 0x30);
@@ -307,7 +309,7 @@ static void test_unlink_cuts(struct kunit *test)
 	};
 	/* In granules, and what is left */
 	static const unsigned int cuts[][4] = {
-		{ 1, 1, 5, 1 }, { 3, 2, 1, 2 }, { 2, 1, 3, 2 }, { 5, 1, 1, 1 },
+		{ 1, 1, 5, 1 }, { 3, 2, 1, 2 }, { 2, 1, 3, 2 }, { 5, 1, 1, 1 }
 	};
 	struct link *link = make_link_param(test);
 	size_t total = total_of(parts, 4);
@@ -329,9 +331,8 @@ static void test_unlink_cuts(struct kunit *test)
 			dma_iova_unlink(link->dev, &link->state, offset, size,
 					DMA_BIDIRECTIONAL, 0);
 			KUNIT_EXPECT_STREQ(test, link->mock->history, "ui");
-			KUNIT_EXPECT_FALSE(test,
-					   mock_reachable(link->domain, iova,
-							  size));
+			KUNIT_EXPECT_FALSE(test, mock_reachable(link->domain,
+								iova, size));
 			live -= cuts[i][j];
 			KUNIT_EXPECT_EQ(test, mock_live(link->domain),
 					live * GRANULE);
@@ -343,9 +344,10 @@ static void test_unlink_cuts(struct kunit *test)
 		expect_memory(link);
 
 		/* In the same place, something else, and as often as one likes */
-		KUNIT_EXPECT_EQ(test, try_link(link, GRANULE - 100,
-					       30 * GRANULE, 2 * GRANULE,
-					       DMA_FROM_DEVICE, 0), 0);
+		KUNIT_EXPECT_EQ(test,
+				try_link(link, GRANULE - 100, 30 * GRANULE,
+					 2 * GRANULE, DMA_FROM_DEVICE, 0),
+				0);
 		dma_iova_unlink(link->dev, &link->state, GRANULE - 100,
 				2 * GRANULE, DMA_FROM_DEVICE, 0);
 		dma_iova_free(link->dev, &link->state);
@@ -364,12 +366,15 @@ static void test_odd_end(struct kunit *test)
 	take(link, 0, 3 * GRANULE);
 	KUNIT_EXPECT_EQ(test, try_link(link, 0, 0, 100, DMA_TO_DEVICE, 0),
 			-EINVAL);
-	KUNIT_EXPECT_EQ(test, try_link(link, 0, 0, GRANULE + 1, DMA_TO_DEVICE,
-				       0), -EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, 0, 0, GRANULE + 1, DMA_TO_DEVICE, 0),
+			-EINVAL);
 	KUNIT_EXPECT_EQ(test, try_link(link, GRANULE, 0, GRANULE - 1,
 				       DMA_TO_DEVICE, 0), -EINVAL);
-	KUNIT_EXPECT_EQ(test, try_link(link, GRANULE, 0, 2 * GRANULE - 1,
-				       DMA_TO_DEVICE, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, GRANULE, 0, 2 * GRANULE - 1,
+				 DMA_TO_DEVICE, 0),
+			-EINVAL);
 	KUNIT_EXPECT_STREQ(test, link->mock->history, "");
 	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), 0);
 	KUNIT_EXPECT_FALSE(test, link->state.__size & DMA_IOVA_USE_SWIOTLB);
@@ -421,8 +426,10 @@ static void test_attributes(struct kunit *test)
 	int ret, prot = 0;
 
 	take(link, 100, 2 * GRANULE - 100);
-	KUNIT_EXPECT_EQ(test, try_link(link, 0, 100, GRANULE - 100, 0,
-				       DMA_ATTR_CC_SHARED), -EOPNOTSUPP);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, 0, 100, GRANULE - 100, 0,
+				 DMA_ATTR_CC_SHARED),
+			-EOPNOTSUPP);
 	if (!coherent)
 		KUNIT_EXPECT_EQ(test,
 				try_link(link, 0, 100, GRANULE - 100, 0,
@@ -431,10 +438,13 @@ static void test_attributes(struct kunit *test)
 	else if (iommu_dma_dev_untrusted(link->dev))
 		KUNIT_EXPECT_EQ(test,
 				try_link(link, 0, 100, GRANULE - 100, 0,
-					 DMA_ATTR_REQUIRE_COHERENT), -EINVAL);
+					 DMA_ATTR_REQUIRE_COHERENT),
+				-EINVAL);
 	if (iommu_dma_dev_untrusted(link->dev))
-		KUNIT_EXPECT_EQ(test, try_link(link, 0, 100, GRANULE - 100, 0,
-					       DMA_ATTR_MMIO), -EINVAL);
+		KUNIT_EXPECT_EQ(test,
+				try_link(link, 0, 100, GRANULE - 100, 0,
+					 DMA_ATTR_MMIO),
+				-EINVAL);
 	KUNIT_EXPECT_STREQ(test, link->mock->history, "");
 
 	ret = try_link(link, GRANULE - 100, 2 * GRANULE, GRANULE,
@@ -444,9 +454,10 @@ static void test_attributes(struct kunit *test)
 		dma_iova_unlink(link->dev, &link->state, GRANULE - 100, GRANULE,
 				DMA_BIDIRECTIONAL, DMA_ATTR_REQUIRE_COHERENT);
 
-	KUNIT_EXPECT_EQ(test, try_link(link, GRANULE - 100, 2 * GRANULE,
-				       GRANULE, DMA_BIDIRECTIONAL,
-				       DMA_ATTR_MMIO), 0);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, GRANULE - 100, 2 * GRANULE, GRANULE,
+				 DMA_BIDIRECTIONAL, DMA_ATTR_MMIO),
+			0);
 	mock_lookup(link->domain, link->state.addr + GRANULE - 100, NULL,
 		    &prot);
 	KUNIT_EXPECT_EQ(test, prot, IOMMU_READ | IOMMU_WRITE | IOMMU_MMIO);
@@ -462,9 +473,8 @@ static void test_attributes(struct kunit *test)
  */
 static void test_min_align_mask(struct kunit *test)
 {
-	static const unsigned int masks[] = {
-		511, GRANULE - 1, SZ_16K - 1, SZ_64K - 1,
-	};
+	static const unsigned int masks[] = { 511, GRANULE - 1, SZ_16K - 1,
+					      SZ_64K - 1 };
 	struct link *link = make_link_param(test);
 
 	for (int i = 0; i < ARRAY_SIZE(masks); i++) {
@@ -550,8 +560,8 @@ static void test_random(struct kunit *test)
 			unlink_all(link, &rnd);
 		else
 			dma_iova_destroy(link->dev, &link->state,
-					 total_of(parts, nr),
-					 DMA_BIDIRECTIONAL, 0);
+					 total_of(parts, nr), DMA_BIDIRECTIONAL,
+					 0);
 		expect_memory(link);
 		expect_gone(link);
 		if (test->status != KUNIT_SUCCESS) {

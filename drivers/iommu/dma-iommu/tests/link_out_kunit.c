@@ -18,24 +18,32 @@ static void expect_link_fails(struct link *link, size_t size, unsigned int nth,
 	unsigned long before;
 
 	take(link, three[0].at, offset + size);
-	KUNIT_ASSERT_EQ(test, try_link(link, 0, three[0].at, three[0].size,
-				       DMA_BIDIRECTIONAL, 0), 0);
-	KUNIT_ASSERT_EQ(test, try_link(link, three[0].size, three[1].at,
-				       GRANULE, DMA_BIDIRECTIONAL, 0), 0);
+	KUNIT_ASSERT_EQ(test,
+			try_link(link, 0, three[0].at, three[0].size,
+				 DMA_BIDIRECTIONAL, 0),
+			0);
+	KUNIT_ASSERT_EQ(test,
+			try_link(link, three[0].size, three[1].at, GRANULE,
+				 DMA_BIDIRECTIONAL, 0),
+			0);
 	before = mock_slots_held(link->dev);
 
 	mock->fault.map_nth = nth;
 	mock->fault.map_pages = pages;
 	mock->fault.map_error = -ENODEV;
-	KUNIT_EXPECT_EQ(test, try_link(link, offset, 10 * GRANULE, size,
-				       DMA_BIDIRECTIONAL, 0), -ENODEV);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, offset, 10 * GRANULE, size,
+				 DMA_BIDIRECTIONAL, 0),
+			-ENODEV);
 	KUNIT_EXPECT_EQ(test, mock->fault.map_nth, 0);
 	KUNIT_EXPECT_EQ(test, mock_live(link->domain), 2 * GRANULE);
 	KUNIT_EXPECT_EQ(test, mock_stale(link->domain), 0);
 	KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev), before);
 
-	KUNIT_EXPECT_EQ(test, try_link(link, offset, 10 * GRANULE, size,
-				       DMA_BIDIRECTIONAL, 0), 0);
+	KUNIT_EXPECT_EQ(test,
+			try_link(link, offset, 10 * GRANULE, size,
+				 DMA_BIDIRECTIONAL, 0),
+			0);
 	dma_iova_destroy(link->dev, &link->state, offset + size,
 			 DMA_BIDIRECTIONAL, 0);
 	expect_gone(link);
@@ -84,8 +92,9 @@ static void test_link_failure_parts(struct kunit *test)
 			mock->fault.map_nth = 1 + j / 2;
 			mock->fault.map_pages = j % 2;
 			mock->fault.map_error = -ENOMEM;
-			KUNIT_EXPECT_EQ(test, try_link(link, 0, at, size,
-						       DMA_FROM_DEVICE, 0),
+			KUNIT_EXPECT_EQ(test,
+					try_link(link, 0, at, size,
+						 DMA_FROM_DEVICE, 0),
 					-ENOMEM);
 			KUNIT_EXPECT_EQ(test, mock->fault.map_nth, 0);
 			KUNIT_EXPECT_EQ(test, mock_live(link->domain), 0);
@@ -107,8 +116,10 @@ static void test_exhaustion(struct kunit *test)
 
 	take(link, 100, 2 * GRANULE);
 	for (int i = 0; i < 2; i++) {
-		KUNIT_EXPECT_EQ(test, try_link(link, 0, 100, 2 * GRANULE,
-					       DMA_TO_DEVICE, 0), -ENOMEM);
+		KUNIT_EXPECT_EQ(test,
+				try_link(link, 0, 100, 2 * GRANULE,
+					 DMA_TO_DEVICE, 0),
+				-ENOMEM);
 		KUNIT_EXPECT_EQ(test, mock_live(link->domain), 0);
 		KUNIT_EXPECT_EQ(test, mock_slots_held(link->dev),
 				full - mock_slots_of(i));
@@ -137,8 +148,10 @@ static void test_sync_failure(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_iova_sync(link->dev, &link->state, 0, total),
 			-EIO);
 	KUNIT_EXPECT_EQ(test, mock_live(link->domain), 4 * GRANULE);
-	KUNIT_EXPECT_EQ(test, dma_iova_sync(link->dev, &link->state,
-					    GRANULE - 100, 2 * GRANULE), 0);
+	KUNIT_EXPECT_EQ(test,
+			dma_iova_sync(link->dev, &link->state, GRANULE - 100,
+				      2 * GRANULE),
+			0);
 	dma_iova_destroy(link->dev, &link->state, total, DMA_FROM_DEVICE, 0);
 	expect_gone(link);
 }
@@ -231,8 +244,8 @@ static void test_skip_cpu_sync(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, mock_fill(link->dev, link->state.addr,
 						  1, three[0].size));
 		if (destroy) {
-			dma_iova_destroy(link->dev, &link->state,
-					 three[0].size, DMA_FROM_DEVICE,
+			dma_iova_destroy(link->dev, &link->state, three[0].size,
+					 DMA_FROM_DEVICE,
 					 DMA_ATTR_SKIP_CPU_SYNC);
 		} else {
 			dma_iova_unlink(link->dev, &link->state, 0,
@@ -315,8 +328,10 @@ static void test_link_failure_stuck(struct kunit *test)
 	mock->at_sync = look;
 	mock->at_sync_data = &watch;
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_NE(test, try_link(link, 0, 100, 3 * GRANULE,
-					       DMA_TO_DEVICE, 0), 0);
+		KUNIT_EXPECT_NE(test,
+				try_link(link, 0, 100, 3 * GRANULE,
+					 DMA_TO_DEVICE, 0),
+				0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	mock->at_sync = NULL;
@@ -343,15 +358,18 @@ static void test_destroy_after_stuck(struct kunit *test)
 	struct mock *mock = link->mock;
 
 	take(link, three[0].at, three[0].size + GRANULE + 1);
-	KUNIT_ASSERT_EQ(test, try_link(link, 0, three[0].at, three[0].size,
-				       DMA_FROM_DEVICE, 0), 0);
+	KUNIT_ASSERT_EQ(test,
+			try_link(link, 0, three[0].at, three[0].size,
+				 DMA_FROM_DEVICE, 0),
+			0);
 	mock->fault.map_nth = 2;
 	mock->fault.map_error = -ENOMEM;
 	mock->fault.unmap_nth = 1;
 	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_NE(test, try_link(link, three[0].size,
-					       three[1].at, GRANULE + 1,
-					       DMA_FROM_DEVICE, 0), 0);
+		KUNIT_EXPECT_NE(test,
+				try_link(link, three[0].size, three[1].at,
+					 GRANULE + 1, DMA_FROM_DEVICE, 0),
+				0);
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 	}
 	KUNIT_EXPECT_EQ(test, quarantined(link), 3 * GRANULE);
@@ -445,14 +463,15 @@ static void test_mapped_len(struct kunit *test)
 	dma_addr_t neighbour;
 
 	take(link, 0, size);
-	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, linked, DMA_TO_DEVICE, 0), 0);
+	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, linked, DMA_TO_DEVICE, 0),
+			0);
 	dma_iova_destroy(link->dev, &link->state, linked, DMA_TO_DEVICE, 0);
 	expect_gone(link);
 
 	take(link, 0, size);
 	KUNIT_ASSERT_EQ(test, try_link(link, 0, 0, size, DMA_TO_DEVICE, 0), 0);
-	neighbour = dma_map_single(link->dev, link->memory, GRANULE,
-				   DMA_TO_DEVICE);
+	neighbour =
+		dma_map_single(link->dev, link->memory, GRANULE, DMA_TO_DEVICE);
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(link->dev, neighbour));
 	kunit_warning_suppress(test) {
 		dma_iova_destroy(link->dev, &link->state, size + GRANULE,

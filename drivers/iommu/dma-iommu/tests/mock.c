@@ -290,7 +290,8 @@ static void check_tables(struct mock *mock)
 {
 	for (unsigned int i = mock->nr_flushed; i < mock->nr_tables; i++)
 		if (folio_ref_count(mock->table[i]) != 2)
-			complain(mock, "a page table was freed before the flush");
+			complain(mock,
+				 "a page table was freed before the flush");
 }
 
 static size_t mock_unmap_pages(struct iommu_domain *domain, unsigned long iova,
@@ -394,8 +395,8 @@ static void mock_flush_iotlb_all(struct iommu_domain *domain)
 	/* As this comes from timers, it must not ask for memory */
 	mock_table_clear(&mdom->stale);
 	mdom->flushed = max(mdom->flushed, flush);
-	mdom->mock->nr_flushed = max(mdom->mock->nr_flushed,
-				     min(tables, mdom->mock->nr_tables));
+	mdom->mock->nr_flushed =
+		max(mdom->mock->nr_flushed, min(tables, mdom->mock->nr_tables));
 }
 
 static int mock_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
@@ -491,8 +492,8 @@ static const struct iommu_domain_ops mock_domain_ops = {
 	.free = mock_domain_free,
 };
 
-static int mock_attach_identity(struct iommu_domain *domain,
-				struct device *dev, struct iommu_domain *old)
+static int mock_attach_identity(struct iommu_domain *domain, struct device *dev,
+				struct iommu_domain *old)
 {
 	return attach(dev);
 }

@@ -502,7 +502,7 @@ void mock_add_any_range(struct mock_ranges *ranges, struct rnd_state *rnd)
 {
 	u64 first = prandom_u32_state(rnd) % (5 * SZ_1M);
 	u64 size = 1 + prandom_u32_state(rnd) %
-		       (SZ_4K << (prandom_u32_state(rnd) % 10));
+			       (SZ_4K << (prandom_u32_state(rnd) % 10));
 	unsigned int how = prandom_u32_state(rnd), i = ranges->nr++;
 
 	if (how & 1) {

@@ -239,9 +239,12 @@ bool mock_in_slot(struct device *dev, dma_addr_t iova)
 bool mock_slot_taken(struct device *dev, phys_addr_t phys)
 {
 	struct io_tlb_pool *pool = find_pool(dev, phys);
+	size_t slot;
 
-	return pool && pool->slots[(phys - pool->start) / IO_TLB_SIZE]
-				       .orig_addr != ~(phys_addr_t)0;
+	if (!pool)
+		return false;
+	slot = (phys - pool->start) / IO_TLB_SIZE;
+	return pool->slots[slot].orig_addr != ~(phys_addr_t)0;
 }
 
 /**

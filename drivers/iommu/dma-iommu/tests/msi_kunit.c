@@ -381,8 +381,8 @@ static void test_large_doorbell(struct kunit *test)
 			other = iommu_paging_domain_alloc(dev);
 			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
 			domain = other;
-			KUNIT_EXPECT_EQ(test, iommu_get_msi_cookie(domain,
-								   SZ_1M), 0);
+			KUNIT_EXPECT_EQ(test,
+					iommu_get_msi_cookie(domain, SZ_1M), 0);
 			KUNIT_EXPECT_EQ(test, iommu_attach_device(domain, dev),
 					0);
 		}
@@ -442,7 +442,8 @@ static void test_hardware_regions_come_and_go(struct kunit *test)
 		KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
 		mock_forget(mock);
 		for (u64 at = SZ_1M; at < SZ_1M + SZ_128K; at += SZ_16K) {
-			KUNIT_EXPECT_EQ(test, prepare(second, at + 4, &sent), 0);
+			KUNIT_EXPECT_EQ(test, prepare(second, at + 4, &sent),
+					0);
 			KUNIT_EXPECT_EQ(test, sent, at + 4);
 		}
 		KUNIT_EXPECT_STREQ(test, mock->history, "");
@@ -549,8 +550,8 @@ static int ask_for_doorbells(void *data)
 	wait_for_completion(rival->start);
 	for (int i = 0; i < 4 * NR_DOORBELLS; i++) {
 		int which = i < 3 * NR_DOORBELLS ?
-				prandom_u32_state(&rnd) % NR_DOORBELLS :
-				i % NR_DOORBELLS;
+				    prandom_u32_state(&rnd) % NR_DOORBELLS :
+				    i % NR_DOORBELLS;
 
 		if (prepare(rival->dev, DOORBELL + which * PAGE_SIZE,
 			    &rival->sent[which]))

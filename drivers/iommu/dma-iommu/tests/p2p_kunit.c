@@ -100,8 +100,8 @@ static struct peers *make_peers(struct kunit *test, enum device_kind kind)
 	if (kind == UNTRUSTED)
 		peers->dev = mock_untrusted(mock);
 	else
-		peers->dev = mock_device(mock,
-					 .noncoherent = kind == NONCOHERENT);
+		peers->dev =
+			mock_device(mock, .noncoherent = kind == NONCOHERENT);
 	/* There is nothing of peers to be asked about then */
 	if (!IS_ENABLED(CONFIG_PCI_P2PDMA) && iommu_dma_dev_plain(peers->dev))
 		kunit_skip(test, "needs CONFIG_PCI_P2PDMA");
@@ -171,12 +171,12 @@ static void expect_entry(struct peers *peers, int i, dma_addr_t iova)
 		KUNIT_EXPECT_EQ(test, phys, sg_phys(sg));
 	else
 		KUNIT_EXPECT_EQ(test, peers->kinds[i], 'r');
-	KUNIT_EXPECT_TRUE(test, mock_read(peers->dev, iova, peers->seen,
-					  sg->length));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_read(peers->dev, iova, peers->seen, sg->length));
 	KUNIT_EXPECT_TRUE(test, !memcmp(peers->seen, sg_virt(sg), sg->length));
 
-	KUNIT_EXPECT_TRUE(test, mock_fill(peers->dev, iova, 0xa0 + i,
-					  sg->length));
+	KUNIT_EXPECT_TRUE(test,
+			  mock_fill(peers->dev, iova, 0xa0 + i, sg->length));
 	memset(peers->expected + place_of(peers, sg), 0xa0 + i, sg->length);
 }
 
@@ -250,8 +250,7 @@ static void round_trip(struct peers *peers)
 
 	dma_sync_sg_for_cpu(peers->dev, peers->sgl, peers->nents,
 			    DMA_BIDIRECTIONAL);
-	KUNIT_EXPECT_TRUE(test,
-			  !memcmp(peers->memory, peers->expected, AREA));
+	KUNIT_EXPECT_TRUE(test, !memcmp(peers->memory, peers->expected, AREA));
 	dma_sync_sg_for_device(peers->dev, peers->sgl, peers->nents,
 			       DMA_BIDIRECTIONAL);
 
@@ -259,8 +258,7 @@ static void round_trip(struct peers *peers)
 	dma_unmap_sg(peers->dev, peers->sgl, peers->nents, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC], !!granules_of(peers));
 	expect_gone(peers);
-	KUNIT_EXPECT_TRUE(test,
-			  !memcmp(peers->memory, peers->expected, AREA));
+	KUNIT_EXPECT_TRUE(test, !memcmp(peers->memory, peers->expected, AREA));
 }
 
 struct device_case {
@@ -271,19 +269,21 @@ struct device_case {
 static const struct device_case device_cases[] = {
 	{ "not coherent", NONCOHERENT },
 	{ "untrusted", UNTRUSTED },
-	/* It is not asked what there cannot be */
-#ifdef CONFIG_PCI_P2PDMA
+#ifdef CONFIG_PCI_P2PDMA /* It is not asked what there cannot be */
 	{ "plain", PLAIN },
 #endif
 };
 
 KUNIT_ARRAY_PARAM_DESC(device, device_cases, name);
 
-static const char * const patterns[] = {
+static const char *const patterns[] = {
+	/* Whole granules */
 	"R", "B", "RB", "BR", "BRB", "RBR", "BBR", "BB", "RBBR", "RR",
+	/* Through the host bridge, too */
 	"H", "RH", "HR", "HBR", "HBH", "BHB", "RHRBH",
-	"r", "rB", "Br", "BrB", "rBr", "BBr", "rRr", "rBRBr", "RBrBR",
-	"rH", "Hr", "HBr", "rBH", "rHrBrBHr",
+	/* Parts of granules, too */
+	"r", "rB", "Br", "BrB", "rBr", "BBr", "rRr", "rBRBr", "RBrBR", "rH",
+	"Hr", "HBr", "rBH", "rHrBrBHr"
 };
 
 /*
@@ -312,7 +312,7 @@ static void test_patterns(struct kunit *test)
  */
 static void test_no_way(struct kunit *test)
 {
-	static const char * const lists[] = {
+	static const char *const lists[] = {
 		"X", "RX", "XR", "BX", "XB", "HBX", "rBXR", "XrB", "rX",
 	};
 	const struct device_case *param = test->param_value;
@@ -339,7 +339,7 @@ static void test_part_of_registers(struct kunit *test)
 {
 	const struct device_case *param = test->param_value;
 	struct peers *peers = make_peers(test, param->kind);
-	static const char * const lists[] = { "h", "Rh", "hB", "rBh" };
+	static const char *const lists[] = { "h", "Rh", "hB", "rBh" };
 
 	for (int i = 0; i < ARRAY_SIZE(lists); i++) {
 		fill_list(peers, lists[i]);
@@ -363,7 +363,7 @@ static void test_part_of_registers(struct kunit *test)
  */
 static void test_map_failure(struct kunit *test)
 {
-	static const char * const lists[] = {
+	static const char *const lists[] = {
 		"RBR", "BRBHB", "rBHBr", "BBrR", "HRBrBR",
 	};
 	const struct device_case *param = test->param_value;
@@ -404,7 +404,7 @@ static void test_map_failure(struct kunit *test)
  */
 static void test_reuse(struct kunit *test)
 {
-	static const char * const turns[] = {
+	static const char *const turns[] = {
 		"RBR", "BRB", "RRR", "BBB", "HBR", "HHH", "RRB", "BRR",
 	};
 	struct peers *peers = make_peers(test, UNTRUSTED);
@@ -431,8 +431,10 @@ static void test_short_unmap(struct kunit *test)
 	struct iommu_domain *domain = peers->domain;
 
 	fill_list(peers, "BRBHBR");
-	KUNIT_ASSERT_GT(test, dma_map_sg(peers->dev, peers->sgl, peers->nents,
-					 DMA_BIDIRECTIONAL), 0);
+	KUNIT_ASSERT_GT(test,
+			dma_map_sg(peers->dev, peers->sgl, peers->nents,
+				   DMA_BIDIRECTIONAL),
+			0);
 	peers->mock->fault.unmap_nth = 1;
 	kunit_warning_suppress(test) {
 		dma_unmap_sg(peers->dev, peers->sgl, peers->nents,
@@ -476,8 +478,8 @@ static void free_window(void *data)
 /* A page of the memory that the machine's drive lends to other devices */
 static void *get_window(struct kunit *test, struct pci_dev **pdev)
 {
-	struct window *window = kunit_kzalloc(test, sizeof(*window),
-					      GFP_KERNEL);
+	struct window *window =
+		kunit_kzalloc(test, sizeof(*window), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, window);
 	wait_for_device_probe();

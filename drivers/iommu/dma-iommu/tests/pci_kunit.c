@@ -146,8 +146,8 @@ static void test_random_windows(struct kunit *test)
 		add_ranges(test, &bridge->windows, &holes, &rnd);
 		add_ranges(test, &bridge->dma_ranges, &windows, &rnd);
 
-		KUNIT_ASSERT_EQ(test, iommu_dma_resv_reserve(domain, &pdev->dev),
-				0);
+		KUNIT_ASSERT_EQ(test,
+				iommu_dma_resv_reserve(domain, &pdev->dev), 0);
 		given = mock_give_all(mock, dev);
 		mock_expect_given(mock, &given, nr ? &windows : NULL, &holes);
 		mock_device_remove(mock, dev);

@@ -26,14 +26,16 @@ static const struct mock_region kept_free = {
 static void test_region(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *dev = mock_device(mock, .regions = { kept_free },
-					 .nr_regions = 1);
+	struct device *dev =
+		mock_device(mock, .regions = { kept_free }, .nr_regions = 1);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(dev));
 	given = mock_give_all(mock, dev);
-	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, kept_free.first,
-						kept_free.last), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(mock, &given, kept_free.first,
+					  kept_free.last),
+			0);
 	KUNIT_EXPECT_EQ(test, given.nr, (SZ_4M - SZ_64K) / SZ_4K - 1);
 }
 
@@ -88,8 +90,7 @@ static void test_region_odd(struct kunit *test)
 	given = mock_give_all(mock, dev);
 	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, SZ_1M,
 						SZ_1M + SZ_128K - 1), 0);
-	KUNIT_EXPECT_EQ(test, given.nr,
-			(SZ_4M - SZ_128K - SZ_4K) / SZ_4K - 1);
+	KUNIT_EXPECT_EQ(test, given.nr, (SZ_4M - SZ_128K - SZ_4K) / SZ_4K - 1);
 }
 
 /* Test that the window for software-managed MSIs is left to this layer. */
@@ -223,7 +224,7 @@ static void test_random_regions(struct kunit *test)
 {
 	static const enum iommu_resv_type types[] = {
 		IOMMU_RESV_RESERVED, IOMMU_RESV_MSI, IOMMU_RESV_SW_MSI,
-		IOMMU_RESV_DIRECT, IOMMU_RESV_DIRECT_RELAXABLE,
+		IOMMU_RESV_DIRECT, IOMMU_RESV_DIRECT_RELAXABLE
 	};
 	struct mock *mock = test->priv;
 	u32 seed = test_seed(test, resv_seed);
@@ -431,11 +432,15 @@ static void test_second_device_region(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(first));
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
 	given = mock_give_all(mock, first);
-	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, kept_free.first,
-						kept_free.last), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(mock, &given, kept_free.first,
+					  kept_free.last),
+			0);
 	given = mock_give_all(mock, second);
-	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, kept_free.first,
-						kept_free.last), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(mock, &given, kept_free.first,
+					  kept_free.last),
+			0);
 }
 
 /* Test that a region which both devices of a group have is no conflict. */
@@ -463,8 +468,8 @@ static void test_second_device_windows(struct kunit *test)
 	};
 	struct mock *mock = test->priv;
 	struct device *first = mock_device(mock);
-	struct device *second = mock_device(mock, .sibling = first,
-					    .range_map = window);
+	struct device *second =
+		mock_device(mock, .sibling = first, .range_map = window);
 	struct mock_given given;
 
 	KUNIT_ASSERT_TRUE(test, dev_dma_iommu(second));
@@ -547,8 +552,8 @@ static void test_second_device_waiting(struct kunit *test)
 static void test_other_group(struct kunit *test)
 {
 	struct mock *mock = test->priv;
-	struct device *bound = mock_device(mock, .regions = { kept_free },
-					   .nr_regions = 1);
+	struct device *bound =
+		mock_device(mock, .regions = { kept_free }, .nr_regions = 1);
 	struct device *other = mock_device(mock);
 	struct mock_given given;
 

@@ -62,8 +62,9 @@ static void test_device_tree(struct kunit *test)
 						SZ_1M + SZ_64K - 1), 0);
 	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, SZ_2M,
 						SZ_2M + SZ_16K - 1), 0);
-	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, SZ_1M + SZ_512K,
-						SZ_1M + SZ_512K + SZ_8K - 1),
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(mock, &given, SZ_1M + SZ_512K,
+					  SZ_1M + SZ_512K + SZ_8K - 1),
 			0);
 	KUNIT_EXPECT_EQ(test, given.nr, (SZ_4M - kept) / SZ_4K - 1);
 	mock->direct = SZ_16K;
@@ -85,8 +86,10 @@ static void test_other_device(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);
 
 	given = mock_give_all(mock, dev);
-	KUNIT_EXPECT_EQ(test, mock_given_within(mock, &given, SZ_2M + SZ_1M,
-						SZ_2M + SZ_1M + SZ_64K - 1), 0);
+	KUNIT_EXPECT_EQ(test,
+			mock_given_within(mock, &given, SZ_2M + SZ_1M,
+					  SZ_2M + SZ_1M + SZ_64K - 1),
+			0);
 	KUNIT_EXPECT_EQ(test, given.nr, (SZ_4M - SZ_64K) / SZ_4K - 1);
 }
 

@@ -256,8 +256,7 @@ static void test_few_warnings(struct kunit *test)
 			kunit_warning_suppress(test) {
 				dma_unmap_single(dev, iova, SZ_4K,
 						 DMA_TO_DEVICE);
-				KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test,
-								      !i);
+				KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, !i);
 			}
 			KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
 		}
@@ -360,8 +359,8 @@ static void fail_to_map(struct kunit *test, struct device *dev, enum way way,
 		KUNIT_EXPECT_MEMEQ(test, &sg, &sg_before, sizeof(sg));
 		return;
 	case LINK:
-		KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0,
-							   SZ_16K));
+		KUNIT_ASSERT_TRUE(test,
+				  dma_iova_try_alloc(dev, &state, 0, SZ_16K));
 		state_before = state;
 		KUNIT_EXPECT_NE(test,
 				dma_iova_link(dev, &state, virt_to_phys(memory),
@@ -451,7 +450,10 @@ struct worker {
 static int work(void *data)
 {
 	struct worker *worker = data;
-	struct { dma_addr_t iova; size_t size; } slots[8] = {};
+	struct {
+		dma_addr_t iova;
+		size_t size;
+	} slots[8] = {};
 	struct rnd_state rnd;
 
 	prandom_seed_state(&rnd, worker->seed);
@@ -513,8 +515,8 @@ static void test_many_threads(struct kunit *test)
 		};
 	}
 	for (int i = 0; i < ARRAY_SIZE(tasks); i++) {
-		tasks[i] = kthread_run(work, &workers[i], "dma-iommu-mock/%d",
-				       i);
+		tasks[i] =
+			kthread_run(work, &workers[i], "dma-iommu-mock/%d", i);
 		KUNIT_EXPECT_NOT_ERR_OR_NULL(test, tasks[i]);
 	}
 	msleep(1000);
@@ -640,8 +642,8 @@ static void test_stuck_invalidation(struct kunit *test)
 		/* Some need another chunk, and one a region of its own */
 		size_t size = i < 62 ? SZ_16K : SZ_2M + SZ_4K;
 		phys_addr_t phys = virt_to_phys(memory);
-		dma_addr_t iova = iommu_dma_map_phys(dev, phys, size,
-						     DMA_TO_DEVICE, 0);
+		dma_addr_t iova =
+			iommu_dma_map_phys(dev, phys, size, DMA_TO_DEVICE, 0);
 
 		KUNIT_ASSERT_NE(test, iova, DMA_MAPPING_ERROR);
 		if (dev == stuck.dev && iova <= stuck.iova)

@@ -10,12 +10,11 @@
 #include <linux/random.h>
 
 /* The seed that a parameter of the module gives, or a new one, which the log has */
-#define test_seed(test, param) \
-({ \
-	u32 __seed = (param) ?: get_random_u32() ?: 1; \
-\
-	kunit_info(test, KBUILD_MODNAME "." #param "=%u\n", __seed); \
-	__seed; \
-})
+#define test_seed(test, param)                                               \
+	({                                                                   \
+		u32 __seed = (param) ?: get_random_u32() ?: 1;               \
+		kunit_info(test, KBUILD_MODNAME "." #param "=%u\n", __seed); \
+		__seed;                                                      \
+	})
 
 #endif /* __DMA_IOMMU_TESTS_SEED_H */

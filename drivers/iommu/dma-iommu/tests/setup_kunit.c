@@ -174,8 +174,8 @@ static void test_aperture_high_up(struct kunit *test)
 	mock->first = 0x1f0000000ULL;
 	mock->last = mock->first + size - 1;
 	dev = mock_device(mock);
-	narrow = mock_device(mock, .sibling = dev,
-			     .dma_mask = DMA_BIT_MASK(32));
+	narrow =
+		mock_device(mock, .sibling = dev, .dma_mask = DMA_BIT_MASK(32));
 
 	for (int i = 0; i < 2; i++) {
 		iova = dma_map_resource(dev, BIT_ULL(44), size + SZ_1M,
@@ -271,8 +271,8 @@ static void test_range_map_windows(struct kunit *test)
 	given = mock_give_all(mock, dev);
 	for (int i = 0; windows[i].size; i++)
 		bytes += mock_given_within(mock, &given, windows[i].dma_start,
-				      windows[i].dma_start +
-				      windows[i].size - 1);
+					   windows[i].dma_start +
+						   windows[i].size - 1);
 	KUNIT_EXPECT_EQ(test, bytes, SZ_64K - SZ_4K + SZ_256K + SZ_1M);
 	KUNIT_EXPECT_EQ(test, bytes, given.nr * SZ_4K);
 }

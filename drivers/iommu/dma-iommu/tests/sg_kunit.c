@@ -57,11 +57,10 @@ struct segment {
 /* The model of a list's layout */
 struct model {
 	struct iommu_dma_shape shape;
-	u64 block;		/* size of a boundary block, 0 for none */
-	u64 size;		/* of the range */
-	u64 granules;		/* of the range */
-	u64 *memory;		/* per granule of the range: physical address */
-	u64 *found;		/* a second table, filled by what is tested */
+	u64 block; /* size of a boundary block, 0 for none */
+	u64 size, granules; /* of the range */
+	u64 *memory; /* per granule of the range: physical address */
+	u64 *found; /* a second table, filled by what is tested */
 };
 
 static bool failed(struct kunit *test)
@@ -517,15 +516,15 @@ struct plan_case {
 	bool needs_64bit;
 };
 
-#define ENTRIES(...)						\
-	.entries = { __VA_ARGS__ },				\
+#define ENTRIES(...)                \
+	.entries = { __VA_ARGS__ }, \
 	.n = ARRAY_SIZE(((struct entry[]){ __VA_ARGS__ }))
 
-#define SEGMENTS(...)						\
-	.segments = { __VA_ARGS__ },				\
+#define SEGMENTS(...)                \
+	.segments = { __VA_ARGS__ }, \
 	.segs = ARRAY_SIZE(((struct segment[]){ __VA_ARGS__ }))
 
-#define GIB(n) ((n) * 0x40000000ULL)
+#define GIB(n) (0x40000000ULL * (n))
 
 /* clang-format off */
 static const struct plan_case plan_cases[] = {
@@ -808,8 +807,8 @@ static void test_case_by_hand(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, segs, c->segs);
 	for_each_sg(table.sgl, sg, min(segs, c->segs), i) {
 		KUNIT_EXPECT_EQ_MSG(test, sg_dma_address(sg),
-				    BASE + c->segments[i].offset,
-				    "segment %d", i);
+				    BASE + c->segments[i].offset, "segment %d",
+				    i);
 		KUNIT_EXPECT_EQ_MSG(test, sg_dma_len(sg), c->segments[i].length,
 				    "segment %d", i);
 	}
@@ -853,11 +852,11 @@ struct refused_case {
 /* A granule of which eight are more than a size_t can hold, and half of that */
 #define HUGE BIT(BITS_PER_LONG - 3)
 
+/* clang-format off */
 /* Entries that take one and two of them */
 #define ONE { 0, 1 }
 #define TWO { HUGE - 1, 2 }
 
-/* clang-format off */
 static const struct refused_case refused_cases[] = {
 	{
 		.name = "S8: no entries",
@@ -969,8 +968,10 @@ static void test_no_list(struct kunit *test)
 static void test_list_used_again(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0x80000000, SZ_4K }, { 0x90000000, SZ_4K },
-		{ 0x80001000, SZ_4K }, { 0x90001000, SZ_4K },
+		{ 0x80000000, SZ_4K },
+		{ 0x90000000, SZ_4K },
+		{ 0x80001000, SZ_4K },
+		{ 0x90001000, SZ_4K },
 	};
 	const struct iommu_dma_shape narrow = { SZ_4K, SZ_4K - 1, SZ_4K };
 	const struct iommu_dma_shape wide = { SZ_4K, ULONG_MAX, SZ_1M };
@@ -1004,8 +1005,9 @@ static void test_list_used_again(struct kunit *test)
 static void test_extents(struct kunit *test)
 {
 	static const struct entry entries[] = {
-		{ 0x80000800, SZ_2K }, { 0x90000000, SZ_4K },
-		{ 0xa0000000, 0xe001 }, { 0xb0000fff, 1 }, { 0xc0000000, 0 },
+		{ 0x80000800, SZ_2K },	{ 0x90000000, SZ_4K },
+		{ 0xa0000000, 0xe001 }, { 0xb0000fff, 1 },
+		{ 0xc0000000, 0 },
 	};
 	const struct iommu_dma_shape shape = { SZ_4K, SZ_64K - 1, SZ_4K };
 	int left = ARRAY_SIZE(entries);
@@ -1018,12 +1020,12 @@ static void test_extents(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iommu_dma_plan_make(&plan, &shape, sg, left), 0);
 	KUNIT_EXPECT_EQ(test, iommu_dma_plan_write(&plan, BASE), 4);
 
-	KUNIT_EXPECT_TRUE(test, iommu_dma_sg_next_extent(&sg, &left, SZ_4K,
-							 &extent));
+	KUNIT_EXPECT_TRUE(test,
+			  iommu_dma_sg_next_extent(&sg, &left, SZ_4K, &extent));
 	KUNIT_EXPECT_EQ(test, extent.iova, BASE);
 	KUNIT_EXPECT_EQ(test, extent.size, SZ_8K);
-	KUNIT_EXPECT_TRUE(test, iommu_dma_sg_next_extent(&sg, &left, SZ_4K,
-							 &extent));
+	KUNIT_EXPECT_TRUE(test,
+			  iommu_dma_sg_next_extent(&sg, &left, SZ_4K, &extent));
 	KUNIT_EXPECT_EQ(test, extent.iova, BASE + SZ_64K);
 	KUNIT_EXPECT_EQ(test, extent.size, SZ_64K);
 	KUNIT_EXPECT_FALSE(test, iommu_dma_sg_next_extent(&sg, &left, SZ_4K,
@@ -1063,7 +1065,8 @@ static void test_part_of_a_long_list(struct kunit *test)
 
 static u64 random_below(struct rnd_state *rnd, u64 end)
 {
-	u64 value = ((u64)prandom_u32_state(rnd) << 32) | prandom_u32_state(rnd);
+	u64 value = ((u64)prandom_u32_state(rnd) << 32) |
+		    prandom_u32_state(rnd);
 	u64 rest;
 
 	div64_u64_rem(value, end, &rest);
@@ -1114,7 +1117,8 @@ static void random_entry(struct rnd_state *rnd, struct entry *entry, u64 after,
 	if (one_in(rnd, 2))
 		entry->phys = round_up(entry->phys, granule);
 
-	entry->length = min3(random_size(rnd, bits + 16), budget, (u64)UINT_MAX);
+	entry->length =
+		min3(random_size(rnd, bits + 16), budget, (u64)UINT_MAX);
 	/* Often up to the end of a granule, so that the next one can join */
 	if (one_in(rnd, 2))
 		entry->length = round_up(entry->phys + entry->length, granule) -

@@ -234,8 +234,8 @@ static void test_full(struct kunit *test)
 	struct dma_iova_state state;
 	const char *line;
 
-	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0,
-						   SZ_16M - SZ_4K));
+	KUNIT_ASSERT_TRUE(test,
+			  dma_iova_try_alloc(dev, &state, 0, SZ_16M - SZ_4K));
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "free"), 0);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "largest"), 0);
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "fragmentation"), 0);
@@ -508,9 +508,8 @@ static void test_buffers_refused(struct kunit *test)
 	expect_counted(&refusal, "of no size");
 
 	refusal = refuse(test, dev, "invalid");
-	KUNIT_EXPECT_NULL(test,
-			  iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
-					  __DMA_ATTR_ALLOC_CC_SHARED));
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
+						__DMA_ATTR_ALLOC_CC_SHARED));
 	expect_counted(&refusal, "shared");
 
 	refusal = refuse(test, dev, "invalid");
@@ -527,9 +526,8 @@ static void test_buffers_refused(struct kunit *test)
 
 	/* Larger than any block that there is */
 	refusal = refuse(test, dev, "no_memory");
-	KUNIT_EXPECT_NULL(test,
-			  iommu_dma_alloc(dev, SZ_1G, &iova,
-					  GFP_ATOMIC | __GFP_NOWARN, 0));
+	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_1G, &iova,
+						GFP_ATOMIC | __GFP_NOWARN, 0));
 	expect_counted(&refusal, "a block");
 
 	/* Whichever of the allocations fails, of pages, tables, or room for a remap */
@@ -580,11 +578,11 @@ static void test_not_set_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, iommu_dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE, 0),
 			-EIO);
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 2);
-	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL,
-						0));
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_4K, &iova, GFP_KERNEL, 0));
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 3);
-	KUNIT_EXPECT_NULL(test, iommu_dma_alloc(dev, SZ_4K, &iova, GFP_ATOMIC,
-						0));
+	KUNIT_EXPECT_NULL(test,
+			  iommu_dma_alloc(dev, SZ_4K, &iova, GFP_ATOMIC, 0));
 	KUNIT_EXPECT_EQ(test, device_says(test, dev, "not_set_up"), 4);
 	KUNIT_EXPECT_NULL(test, iommu_dma_alloc_noncontiguous(dev, SZ_4K,
 							      DMA_TO_DEVICE,

@@ -507,8 +507,10 @@ static void test_any_context(struct kunit *test)
  */
 static void test_segment_boundary(struct kunit *test)
 {
-	static const size_t sizes[] = { SZ_4K, 3 * SZ_4K, 5 * SZ_4K, 5000,
-					SZ_64K, 9 * SZ_4K, 100, 7 * SZ_4K };
+	static const size_t sizes[] = {
+		SZ_4K,	3 * SZ_4K, 5 * SZ_4K, 5000,
+		SZ_64K, 9 * SZ_4K, 100,	      7 * SZ_4K,
+	};
 	static const unsigned int masks[] = { 0, SZ_16K - 1 };
 	struct mock *mock = test->priv;
 	void *memory = mock_buffer(test, SZ_128K);

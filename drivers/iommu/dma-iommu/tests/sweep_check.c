@@ -62,10 +62,9 @@ void sweep_note_reachable(struct mock *mock, struct iommu_domain *domain)
 static void expect_errno(struct sweep *sweep,
 			 const struct sweep_outcome *outcome)
 {
-	bool shortage = sweep->fault == SWEEP_ALLOC ||
-			sweep->fault == SWEEP_ROOM ||
-			sweep->fault == SWEEP_SLOT ||
-			sweep->fault == SWEEP_POOL;
+	bool shortage =
+		sweep->fault == SWEEP_ALLOC || sweep->fault == SWEEP_ROOM ||
+		sweep->fault == SWEEP_SLOT || sweep->fault == SWEEP_POOL;
 	int ret = outcome->ret;
 
 	switch (sweep->way->says) {

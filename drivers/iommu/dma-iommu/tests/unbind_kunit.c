@@ -104,8 +104,8 @@ static void test_left_behind(struct kunit *test)
 	sg_init_table(sgl, ARRAY_SIZE(sgl));
 	sg_set_buf(&sgl[0], memory, SZ_4K);
 	sg_set_buf(&sgl[1], memory + SZ_16K, SZ_4K);
-	KUNIT_ASSERT_EQ(test,
-			iommu_dma_map_sg(dev, sgl, 2, DMA_TO_DEVICE, 0), 2);
+	KUNIT_ASSERT_EQ(test, iommu_dma_map_sg(dev, sgl, 2, DMA_TO_DEVICE, 0),
+			2);
 	map_one(test, dev, memory, SZ_2M + SZ_4K);
 
 	mock_forget(mock);
@@ -154,10 +154,12 @@ static void test_message(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, dma_iova_try_alloc(dev, &state, 0, SZ_32K));
 	KUNIT_ASSERT_EQ(test,
 			dma_iova_link(dev, &state, virt_to_phys(memory), 0,
-				      SZ_8K, DMA_FROM_DEVICE, 0), 0);
+				      SZ_8K, DMA_FROM_DEVICE, 0),
+			0);
 	KUNIT_ASSERT_EQ(test,
 			dma_iova_link(dev, &state, virt_to_phys(memory), SZ_16K,
-				      SZ_4K, DMA_FROM_DEVICE, 0), 0);
+				      SZ_4K, DMA_FROM_DEVICE, 0),
+			0);
 	local_bh_disable();
 	iommu_dma_unmap_phys(dev, map_one(test, dev, memory, SZ_4K), SZ_4K,
 			     DMA_BIDIRECTIONAL, 0);
@@ -192,11 +194,13 @@ static void test_not_cut_off(struct kunit *test)
 	mock->fault.unmap_nth = 1;
 	from = log_end();
 	device_release_driver(dev);
-	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev),
-					"left 1 DMA mappings of 8192 bytes"),
+	KUNIT_EXPECT_EQ(test,
+			log_lines(from, dev_name(dev),
+				  "left 1 DMA mappings of 8192 bytes"),
 			1);
-	KUNIT_EXPECT_EQ(test, log_lines(from, dev_name(dev),
-					"not all of which could be cut off"),
+	KUNIT_EXPECT_EQ(test,
+			log_lines(from, dev_name(dev),
+				  "not all of which could be cut off"),
 			1);
 	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K);
 	KUNIT_EXPECT_EQ(test, mock_unstick(domain), SZ_4K);
@@ -313,7 +317,8 @@ static void test_late_links(struct kunit *test)
 			break;
 		KUNIT_ASSERT_EQ(test,
 				dma_iova_link(dev, &state[i], phys, 0, SZ_8K,
-					      DMA_TO_DEVICE, 0), 0);
+					      DMA_TO_DEVICE, 0),
+				0);
 	}
 	device_release_driver(dev);
 	KUNIT_EXPECT_EQ(test, mock_live(iommu_get_domain_for_dev(dev)), 0);

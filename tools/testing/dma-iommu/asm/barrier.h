@@ -6,13 +6,12 @@
 #include <linux/compiler.h>
 
 /* Full */
-#define smp_mb()						\
-({								\
-	int __fence = 0;					\
-								\
-	__atomic_exchange_n(&__fence, 1, __ATOMIC_SEQ_CST);	\
-	shim_stir();						\
-})
+#define smp_mb()                                                    \
+	({                                                          \
+		int __fence = 0;                                    \
+		__atomic_exchange_n(&__fence, 1, __ATOMIC_SEQ_CST); \
+		shim_stir();                                        \
+	})
 
 static inline void shim_barrier(void)
 {
@@ -26,17 +25,17 @@ static inline void shim_barrier(void)
 #define cpu_relax() barrier()
 
 /* One-way: what comes before stays before */
-#define smp_store_release(p, value)				\
-({								\
-	__atomic_store_n(p, value, __ATOMIC_RELEASE);		\
-	shim_stir();						\
-})
+#define smp_store_release(p, value)                           \
+	({                                                    \
+		__atomic_store_n(p, value, __ATOMIC_RELEASE); \
+		shim_stir();                                  \
+	})
 
 /* One-way: what comes after stays after */
-#define smp_load_acquire(p)					\
-({								\
-	shim_stir();						\
-	__atomic_load_n(p, __ATOMIC_ACQUIRE);			\
-})
+#define smp_load_acquire(p)                           \
+	({                                            \
+		shim_stir();                          \
+		__atomic_load_n(p, __ATOMIC_ACQUIRE); \
+	})
 
 #endif /* __SHIM_BARRIER_H */

@@ -2,6 +2,6 @@
 #ifndef __SHIM_STATIC_STUB_H
 #define __SHIM_STATIC_STUB_H
 
-#define KUNIT_STATIC_STUB_REDIRECT(...) do { } while (0)
+#define KUNIT_STATIC_STUB_REDIRECT(...) ((void)0)
 
 #endif /* __SHIM_STATIC_STUB_H */

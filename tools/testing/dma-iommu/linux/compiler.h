@@ -24,22 +24,21 @@
 	(__builtin_classify_type(x) == 5 ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED)
 
 #undef READ_ONCE
-#define READ_ONCE(x)						\
-({								\
-	__auto_type __where = &(x);				\
-	__auto_type __read =					\
-		__atomic_load_n(__where, SHIM_ORDER(*__where));	\
-								\
-	shim_stir();						\
-	__read;							\
-})
+#define READ_ONCE(x)                                                    \
+	({                                                              \
+		__auto_type __where = &(x);                             \
+		__auto_type __read =                                    \
+			__atomic_load_n(__where, SHIM_ORDER(*__where)); \
+		shim_stir();                                            \
+		__read;                                                 \
+	})
 
 #undef WRITE_ONCE
-#define WRITE_ONCE(x, value)					\
-({								\
-	shim_stir();						\
-	__atomic_store_n(&(x), (value), __ATOMIC_RELAXED);	\
-	shim_stir();						\
-})
+#define WRITE_ONCE(x, value)                                       \
+	({                                                         \
+		shim_stir();                                       \
+		__atomic_store_n(&(x), (value), __ATOMIC_RELAXED); \
+		shim_stir();                                       \
+	})
 
 #endif /* __SHIM_COMPILER_H */

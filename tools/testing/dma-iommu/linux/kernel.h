@@ -11,20 +11,20 @@
 #include <linux/limits.h>
 
 #undef min
-#define min(x, y)						\
-({								\
-	__auto_type __x = (x);					\
-	__auto_type __y = (y);					\
-	__x < __y ? __x : __y;					\
-})
+#define min(x, y)                      \
+	({                             \
+		__auto_type __x = (x); \
+		__auto_type __y = (y); \
+		__x < __y ? __x : __y; \
+	})
 
 #undef max
-#define max(x, y)						\
-({								\
-	__auto_type __x = (x);					\
-	__auto_type __y = (y);					\
-	__x > __y ? __x : __y;					\
-})
+#define max(x, y)                      \
+	({                             \
+		__auto_type __x = (x); \
+		__auto_type __y = (y); \
+		__x > __y ? __x : __y; \
+	})
 
 static inline void shim_swap(void **x, void **y)
 {

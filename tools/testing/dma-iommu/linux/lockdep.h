@@ -6,10 +6,10 @@
 
 #define lockdep_is_held(lock) shim_is_mine(lock)
 
-#define lockdep_assert_held(lock)			\
-do {							\
-	if (!lockdep_is_held(lock))			\
-		shim_die("a lock is not held: " #lock);	\
-} while (0)
+#define lockdep_assert_held(lock)                               \
+	do {                                                    \
+		if (!lockdep_is_held(lock))                     \
+			shim_die("a lock is not held: " #lock); \
+	} while (0)
 
 #endif /* __SHIM_LOCKDEP_H */

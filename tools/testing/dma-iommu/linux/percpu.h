@@ -12,13 +12,13 @@ static inline void *__alloc_percpu(size_t size, size_t align)
 }
 
 #define per_cpu_ptr(p, cpu) \
-	((typeof(p))((char *)(p) + (cpu) * SHIM_PERCPU_STRIDE))
+	((typeof(p))((char *)(p) + SHIM_PERCPU_STRIDE * (cpu)))
 #define raw_cpu_ptr(p) per_cpu_ptr(p, shim_cpu())
-#define this_cpu_ptr(p)						\
-({								\
-	if (shim_may_sleep())					\
-		shim_die("this CPU may be another one soon");	\
-	raw_cpu_ptr(p);						\
-})
+#define this_cpu_ptr(p)                                               \
+	({                                                            \
+		if (shim_may_sleep())                                 \
+			shim_die("this CPU may be another one soon"); \
+		raw_cpu_ptr(p);                                       \
+	})
 
 #endif /* __SHIM_PERCPU_H */

@@ -27,12 +27,12 @@ static inline void *kzalloc(size_t size, unsigned int gfp)
 /* The one cache that there is, is that of the nodes of an xarray */
 void *shim_alloc_node(gfp_t gfp, size_t size, size_t list);
 
-#define kmem_cache_alloc_lru(cache, lru, gfp)			\
-({								\
-	(void)(cache);						\
-	(void)(lru);						\
-	shim_alloc_node(gfp, sizeof(struct xa_node),		\
-			offsetof(struct xa_node, private_list));	\
-})
+#define kmem_cache_alloc_lru(cache, lru, gfp)                            \
+	({                                                               \
+		(void)(cache);                                           \
+		(void)(lru);                                             \
+		shim_alloc_node(gfp, sizeof(struct xa_node),             \
+				offsetof(struct xa_node, private_list)); \
+	})
 
 #endif /* __SHIM_SLAB_H */

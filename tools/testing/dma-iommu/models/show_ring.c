@@ -137,7 +137,8 @@ void show_move_to(void)
 	any_queue();
 	number = any_waiting();
 	show(!move_to(&queue, large, MANY));
-	show(queue.ring == large && waiting(&queue) == before.tail - before.head);
+	show(queue.ring == large &&
+	     waiting(&queue) == before.tail - before.head);
 	show(entry_at(&queue, number)->iova == number);
 	show(entry_at(&queue, number)->started ==
 	     before.few[number & before.mask].started);
@@ -152,7 +153,8 @@ void show_move_to(void)
 void show_is_flushed(void)
 {
 	u64 finished = nondet_u64(), started = nondet_u64();
-	u64 apart = finished > started ? finished - started : started - finished;
+	u64 apart = finished > started ? finished - started :
+					 started - finished;
 
 	assume(finished < 1ULL << 40 && started < 1ULL << 40);
 	assume(apart < 1ULL << 31);
@@ -173,7 +175,8 @@ void show_release_some(void)
 	show(queue.head == before.head + count && queue.tail == before.tail);
 	assume(at < count);
 	show(released[at] == (u32)(before.head + at));
-	show(is_flushed(&flush, before.few[(before.head + at) & before.mask].started));
+	show(is_flushed(&flush,
+			before.few[(before.head + at) & before.mask].started));
 	show(count == most || !waiting(&queue) || !oldest_flushed(&queue));
 	cover(count == 2 && queue.tail < before.head);
 }

@@ -67,7 +67,8 @@ void show_place(void)
 	show(spot.start >= end && !(spot.start & mask));
 	show(spot.offset <= mask && spot.phys + spot.offset == sg.phys);
 	show(spot.end > spot.start && !(spot.end & mask));
-	show(spot.end >= data + sg.length && spot.end - (data + sg.length) <= mask);
+	show(spot.end >= data + sg.length &&
+	     spot.end - (data + sg.length) <= mask);
 	show(!((data ^ sg.phys) & (shape.kept | mask)));
 	show(!crosses(&shape, data, data + sg.length - 1) ||
 	     shape.kept > shape.boundary ||
@@ -89,9 +90,8 @@ void show_no_hole(void)
 	any_entry(&sg);
 	assume(sg.length && end <= MOST && !(end & mask) && shape.kept <= mask);
 	place(&shape, &sg, end, &spot);
-	show(spot.start == end ||
-	     crosses(&shape, end + spot.offset,
-		     end + spot.offset + sg.length - 1));
+	show(spot.start == end || crosses(&shape, end + spot.offset,
+					  end + spot.offset + sg.length - 1));
 	cover(spot.start != end);
 }
 
@@ -184,7 +184,8 @@ void show_list(void)
 		show(sgl[0].dma_length == sgl[0].length &&
 		     sgl[1].dma_length == sgl[1].length);
 		show(sgl[1].dma_address >= sgl[0].dma_address + sgl[0].length);
-		show(sgl[1].dma_address - iova <= plan.size - sgl[1].dma_length);
+		show(sgl[1].dma_address - iova <=
+		     plan.size - sgl[1].dma_length);
 		/* No granule belongs to both */
 		show((sgl[1].dma_address & ~mask) >
 		     sgl[0].dma_address + sgl[0].length - 1);

@@ -8,8 +8,7 @@
 
 static inline void set_bit(unsigned long bit, unsigned long *map)
 {
-	__atomic_fetch_or(&map[BIT_WORD(bit)], BIT_MASK(bit),
-			  __ATOMIC_RELAXED);
+	__atomic_fetch_or(&map[BIT_WORD(bit)], BIT_MASK(bit), __ATOMIC_RELAXED);
 	shim_stir();
 }
 
@@ -22,16 +21,20 @@ static inline void clear_bit(unsigned long bit, unsigned long *map)
 
 static inline bool test_and_set_bit(unsigned long bit, unsigned long *map)
 {
+	unsigned long mask = BIT_MASK(bit);
+
 	shim_stir();
-	return __atomic_fetch_or(&map[BIT_WORD(bit)], BIT_MASK(bit),
-				 __ATOMIC_SEQ_CST) & BIT_MASK(bit);
+	return mask &
+	       __atomic_fetch_or(&map[BIT_WORD(bit)], mask, __ATOMIC_SEQ_CST);
 }
 
 static inline bool test_and_clear_bit(unsigned long bit, unsigned long *map)
 {
+	unsigned long mask = BIT_MASK(bit);
+
 	shim_stir();
-	return __atomic_fetch_and(&map[BIT_WORD(bit)], ~BIT_MASK(bit),
-				  __ATOMIC_SEQ_CST) & BIT_MASK(bit);
+	return mask &
+	       __atomic_fetch_and(&map[BIT_WORD(bit)], ~mask, __ATOMIC_SEQ_CST);
 }
 
 #endif /* __SHIM_BITOPS_ATOMIC_H */

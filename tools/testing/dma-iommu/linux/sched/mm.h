@@ -4,10 +4,10 @@
 
 #include "../../shim.h"
 
-#define might_alloc(gfp)						\
-do {									\
-	if (gfpflags_allow_blocking(gfp) && !shim_may_sleep())		\
-		shim_die("an allocation may sleep where nobody may");	\
-} while (0)
+#define might_alloc(gfp)                                                      \
+	do {                                                                  \
+		if (gfpflags_allow_blocking(gfp) && !shim_may_sleep())        \
+			shim_die("an allocation may sleep where nobody may"); \
+	} while (0)
 
 #endif /* __SHIM_SCHED_MM_H */
