@@ -696,6 +696,52 @@ static void test_lazy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, low_says(test, dev, "mappings"), 0);
 }
 
+/* Test that the one queue of a domain whose invalidations are dear is seen like others. */
+static void test_lazy_single(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct iommu_domain *domain;
+	struct device *dev;
+	const char *line;
+
+	mock->lazy = true;
+	mock->shadow = true;
+	dev = low_device(test);
+	domain = iommu_get_domain_for_dev(dev);
+	KUNIT_ASSERT_NOT_NULL(test, domain->iova_cookie->lazy.made->single);
+	domain->iova_cookie->lazy.made->period = 60 * HZ;
+	for (int i = 0; i < 3; i++)
+		dma_unmap_single(dev, map(test, dev, SZ_4K), SZ_4K,
+				 DMA_TO_DEVICE);
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 3);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), 3);
+	mock_drain(domain);
+	line = group_line(test, group_of(dev), "flush", NULL);
+	KUNIT_EXPECT_EQ(test, value_in(line, "waiting"), 0);
+	KUNIT_EXPECT_EQ(test, value_in(line, "deepest"), 3);
+}
+
+/* Test that a domain is seen from when it is set up, also when its device has left. */
+static void test_no_device(struct kunit *test)
+{
+	struct device *dev = mock_device(test->priv);
+	struct reader *reader = make_reader(test, true);
+	struct iommu_domain *domain = mock_unmanaged_domain(test->priv, dev);
+
+	domain->type = IOMMU_DOMAIN_DMA;
+	KUNIT_ASSERT_EQ(test, iommu_get_dma_cookie(domain), 0);
+	KUNIT_EXPECT_TRUE(test, read_file(reader));
+	KUNIT_EXPECT_NULL(test, strstr(reader->text, " devices=\n"));
+	iommu_setup_dma_ops(dev, domain);
+	iommu_setup_dma_ops(dev, iommu_get_domain_for_dev(dev));
+	KUNIT_EXPECT_TRUE(test, read_file(reader));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(reader->text, " devices=\n"));
+	iommu_put_dma_cookie(domain);
+	KUNIT_EXPECT_TRUE(test, read_file(reader));
+	KUNIT_EXPECT_NULL(test, strstr(reader->text, " devices=\n"));
+}
+
 /*
  * Test that a queue which was full is seen: how often somebody had to invalidate for
  * want of room, how much could not wait even then, and how much has waited at most.
@@ -1107,6 +1153,8 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE(test_slots),
 	KUNIT_CASE(test_lazy),
 	KUNIT_CASE(test_lazy_full),
+	KUNIT_CASE(test_lazy_single),
+	KUNIT_CASE(test_no_device),
 	KUNIT_CASE(test_quarantine),
 	KUNIT_CASE(test_survey),
 	KUNIT_CASE(test_read_while_they_go),

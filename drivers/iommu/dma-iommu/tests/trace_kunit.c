@@ -384,6 +384,9 @@ static void test_log(struct kunit *test)
 		    "refused to map 4096 bytes below 0x7fffff: out of memory, -ENOMEM");
 	expect_line(test, from, dev,
 		    "refused to map 4096 bytes below 0x7fffff: the IOMMU does not take it, -EIO");
+	iommu_dma_refused(-EREMOTEIO, dev, *dev->dma_mask, SZ_4K, 0);
+	expect_line(test, from, dev,
+		    "refused to map 4096 bytes below 0x7fffff: no way to the memory, which is another device's, -EREMOTEIO");
 }
 
 /*
