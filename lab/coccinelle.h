@@ -7,3 +7,4 @@
 #define kunit_warning_suppress YACFE_ITERATOR
 #define DEFINE_PER_CPU(type, name) type name
 #define __uninitialized
+#define VISIBLE_IF_KUNIT
