@@ -551,7 +551,7 @@ static void look_at_slot(struct mock *mock, dma_addr_t iova, phys_addr_t phys,
 	const u8 *data = phys_to_virt(phys);
 	size_t nonzero = 0;
 
-	if (!iommu_dma_bounce_is_slot(b->dev, phys))
+	if (!mock_is_slot(b->dev, phys))
 		return;
 	for (size_t i = 0; i < size; i++)
 		nonzero += data[i] != 0;

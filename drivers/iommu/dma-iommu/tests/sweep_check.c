@@ -44,7 +44,7 @@ void sweep_note_reachable(struct mock *mock, struct iommu_domain *domain)
 	for (dma_addr_t iova = 0; iova < mock->last; iova += SWEEP_GRANULE) {
 		if (!mock_reach(domain, iova, &phys, &prot))
 			continue;
-		if (iommu_dma_bounce_is_slot(sweep->dev, phys)) {
+		if (mock_is_slot(sweep->dev, phys)) {
 			note_slot(sweep, phys);
 			continue;
 		}
@@ -142,7 +142,7 @@ static unsigned int expect_slots(struct sweep *sweep)
 	for (dma_addr_t iova = 0; iova < sweep->mock->last;
 	     iova += SWEEP_GRANULE) {
 		if (!mock_lookup(sweep->domain, iova, &phys, NULL) ||
-		    !iommu_dma_bounce_is_slot(sweep->dev, phys))
+		    !mock_is_slot(sweep->dev, phys))
 			continue;
 		SWEEP_EXPECT_TRUE(mock_slot_taken(sweep->dev, phys));
 		note_slot(sweep, phys);
