@@ -145,9 +145,16 @@ void mock_test_exit(struct kunit *test)
 			    mock->guesses, "the oracle did not see it all");
 }
 
+static void remove_device(void *data)
+{
+	struct mock_dev *mdev = data;
+
+	platform_device_unregister(mdev->pdev);
+}
+
 /*
- * The IOMMU core forgets what firmware said with a device that it took. Of one that it
- * did not take, set_fwspec() keeps that.
+ * The IOMMU core forgets what firmware said with a device that it was shown. Of one that
+ * was not added, set_fwspec() keeps that.
  */
 static void put_pdev(void *data)
 {
@@ -162,14 +169,6 @@ static void put_pdev(void *data)
 		pdev->dev.iommu = NULL;
 	}
 	platform_device_put(pdev);
-}
-
-static void remove_device(void *data)
-{
-	struct mock_dev *mdev = data;
-
-	platform_device_del(mdev->pdev);
-	put_pdev(mdev->pdev);
 }
 
 static int set_range_map(struct device *dev, const struct bus_dma_region *map)
