@@ -214,6 +214,8 @@ static void test_init_fq(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC], !!ret);
 			KUNIT_EXPECT_EQ(test, !ret,
 					!!domain->iova_cookie->lazy.made);
+			KUNIT_EXPECT_EQ(test, !ret,
+					!!domain->iova_cookie->lazy.flush);
 			if (ret) {
 				KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 				KUNIT_EXPECT_EQ(test, left, 0);
