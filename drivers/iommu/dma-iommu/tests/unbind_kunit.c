@@ -181,6 +181,72 @@ static void test_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, log_lines(from, "", "DMA mappings"), 1);
 }
 
+/* Test that a device is cut off as well if its IOMMU cannot invalidate all at once */
+static void test_range_by_range(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	const struct iommu_domain_ops *ops = domain->ops;
+	struct iommu_domain_ops lacking = *ops;
+
+	bind_all(test);
+	map_one(test, dev, mock_buffer(test, SZ_8K), SZ_8K);
+	mock_forget(mock);
+	lacking.flush_iotlb_all = NULL;
+	domain->ops = &lacking;
+	device_release_driver(dev);
+	domain->ops = ops;
+	KUNIT_EXPECT_EQ(test, mock_live(domain), 0);
+	KUNIT_EXPECT_EQ(test, mock_stale(domain), 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K);
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_FLUSH], 0);
+	KUNIT_EXPECT_EQ(test, mock->count[MOCK_SYNC], 1);
+}
+
+/**
+ * struct late_unmap - What is unmapped while it is cut off
+ * @dev: the device
+ * @iova: SZ_8K of it
+ * @stale: bytes that could be reached when that was over
+ */
+struct late_unmap {
+	struct device *dev;
+	dma_addr_t iova;
+	size_t stale;
+};
+
+static void unmap_meanwhile(struct mock *mock, struct iommu_domain *domain)
+{
+	struct late_unmap *late = mock->at_sync_data;
+
+	mock->at_sync = NULL;
+	iommu_dma_unmap_phys(late->dev, late->iova, SZ_8K, DMA_BIDIRECTIONAL,
+			     0);
+	late->stale = mock_stale(domain);
+}
+
+/*
+ * Test that who unmaps what is just being cut off does not come back before it is:
+ * the memory is freed then.
+ */
+static void test_unmap_meanwhile(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *dev = mock_device(mock);
+	struct late_unmap late = { .dev = dev, .stale = SIZE_MAX };
+
+	bind_all(test);
+	late.iova = map_one(test, dev, mock_buffer(test, SZ_8K), SZ_8K);
+	mock->at_sync_data = &late;
+	mock->at_sync = unmap_meanwhile;
+	device_release_driver(dev);
+	mock->at_sync = NULL;
+	KUNIT_EXPECT_EQ(test, late.stale, 0);
+	KUNIT_EXPECT_EQ(test, quarantined(dev), SZ_8K);
+	KUNIT_EXPECT_EQ(test, mock->missed, 0);
+}
+
 /* Test that the report does not claim what could not be done */
 static void test_not_cut_off(struct kunit *test)
 {
@@ -480,6 +546,8 @@ static void test_top(struct kunit *test)
 static struct kunit_case unbind_cases[] = {
 	KUNIT_CASE(test_left_behind),
 	KUNIT_CASE(test_message),
+	KUNIT_CASE(test_range_by_range),
+	KUNIT_CASE(test_unmap_meanwhile),
 	KUNIT_CASE(test_not_cut_off),
 	KUNIT_CASE(test_buffer),
 	KUNIT_CASE(test_late_noncoherent),
