@@ -761,6 +761,41 @@ static void test_exact_hole(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, used(test, space), all);
 }
 
+/*
+ * Test that the only hole which holds a request is found behind however many that only
+ * seem to, and that none is if there is no such hole.
+ */
+static void test_many_holes(struct kunit *test)
+{
+	const size_t hole = 700 * SZ_4K, wall = SZ_8M - hole, low = 600 * SZ_4K;
+	const size_t size = 513 * SZ_4K, align = SZ_4M;
+
+	for (unsigned int i = 2 * 14; i < 2 * 35; i++) {
+		unsigned int holes = i / 2;
+		dma_addr_t iovas[35], first = SZ_16M;
+		struct iommu_dma_space *space;
+		bool fits = i % 2;
+
+		space = new_space(test, SZ_4K, first + (fits ? 0 : wall),
+				  first + holes * SZ_8M - 1);
+		for (unsigned int j = 0; j < holes; j++) {
+			if (j)
+				take(test, space, wall, 0, NO_LIMIT);
+			iovas[j] = take(test, space, hole, 0, NO_LIMIT);
+		}
+		if (fits)
+			take(test, space, wall - low, 0, NO_LIMIT);
+		for (unsigned int j = 0; j < holes; j++)
+			give(test, space, iovas[j], hole);
+		if (fits)
+			KUNIT_EXPECT_EQ(test,
+					take(test, space, size, align,
+					     NO_LIMIT),
+					first);
+		expect_refused(test, space, size, align, NO_LIMIT, -ENOSPC);
+	}
+}
+
 /* Let the @nth allocation of memory from here on fail. Returns what was left. */
 static unsigned int fail_nth(unsigned int nth)
 {
@@ -959,6 +994,7 @@ static struct kunit_case iova_cases[] = {
 	KUNIT_CASE(test_quarantine),
 	KUNIT_CASE(test_next_used),
 	KUNIT_CASE(test_exact_hole),
+	KUNIT_CASE(test_many_holes),
 	KUNIT_CASE(test_out_of_memory),
 	KUNIT_CASE_SLOW(test_random),
 	{}

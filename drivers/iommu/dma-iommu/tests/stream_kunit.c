@@ -10,6 +10,7 @@
 #include <linux/io.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
+#include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 
 #include "../private.h"
@@ -166,6 +167,42 @@ static void test_bad_sizes(struct kunit *test)
 				    DMA_MAPPING_ERROR, "size %#zx", sizes[i]);
 	}
 	KUNIT_EXPECT_STREQ(test, mock->history, "");
+}
+
+/*
+ * Test that to unmap, or to sync, what cannot be a mapping is a warning and does no
+ * harm, be the device trusted or not.
+ */
+static void test_no_mapping(struct kunit *test)
+{
+	struct mock *mock = test->priv;
+	struct device *devs[] = { mock_device(mock), mock_untrusted(mock) };
+	u8 *memory = mock_buffer(test, SZ_4K);
+	struct scatterlist sg;
+
+	memset(memory, 0x5a, SZ_4K);
+	sg_init_one(&sg, memory, SZ_4K);
+	sg_dma_len(&sg) = 0;
+	mock_forget(mock);
+	for (int i = 0; i < ARRAY_SIZE(devs); i++) {
+		kunit_warning_suppress(test) {
+			iommu_dma_unmap_phys(devs[i], SZ_1M, 0, DMA_TO_DEVICE,
+					     0);
+			iommu_dma_unmap_phys(devs[i], SZ_1M + 1, SIZE_MAX,
+					     DMA_TO_DEVICE, 0);
+			iommu_dma_unmap_sg(devs[i], &sg, 1, DMA_TO_DEVICE, 0);
+			iommu_dma_unmap_sg(devs[i], &sg, 0, DMA_TO_DEVICE, 0);
+			KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 4);
+		}
+	}
+	kunit_warning_suppress(test) {
+		iommu_dma_sync_single_for_cpu(devs[1], SZ_1M, SZ_4K,
+					      DMA_FROM_DEVICE);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	KUNIT_EXPECT_STREQ(test, mock->history, "");
+	KUNIT_EXPECT_EQ(test, mock->missed, 0);
+	KUNIT_EXPECT_NULL(test, memchr_inv(memory, 0x5a, SZ_4K));
 }
 
 /*
@@ -558,6 +595,7 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(test_offsets),
 	KUNIT_CASE(test_offsets_small_granule),
 	KUNIT_CASE(test_bad_sizes),
+	KUNIT_CASE(test_no_mapping),
 	KUNIT_CASE(test_map_failure),
 	KUNIT_CASE(test_sync_map_failure),
 	KUNIT_CASE(test_exhaustion),
