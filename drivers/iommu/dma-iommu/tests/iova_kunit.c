@@ -523,10 +523,13 @@ static void test_late_reservation(struct kunit *test)
 {
 	struct iommu_dma_space *space =
 		new_space(test, SZ_4K, 0, DMA_BIT_MASK(32));
-	dma_addr_t iova = take(test, space, SZ_4K, 0, NO_LIMIT);
-	dma_addr_t chunk = ALIGN_DOWN(iova, CHUNK), other;
-	dma_addr_t large = take(test, space, 3 * CHUNK, 0, NO_LIMIT);
+	dma_addr_t iova, chunk, other, large;
 
+	/* Each CPU has a chunk of its own */
+	guard(migrate)();
+	iova = take(test, space, SZ_4K, 0, NO_LIMIT);
+	chunk = ALIGN_DOWN(iova, CHUNK);
+	large = take(test, space, 3 * CHUNK, 0, NO_LIMIT);
 	KUNIT_EXPECT_EQ(test, iommu_dma_space_reserve(space, iova, iova),
 			-EBUSY);
 	KUNIT_EXPECT_EQ(test,
