@@ -341,9 +341,9 @@ static void test_copies_once(struct kunit *test)
 	static struct counter sync, unmap;
 	dma_addr_t iova;
 
-	iova = map(b, AT + 100, 2 * GRANULE, DMA_FROM_DEVICE);
 	start_counting(test, &sync, "__swiotlb_sync_single_for_cpu");
 	start_counting(test, &unmap, "__swiotlb_tbl_unmap_single");
+	iova = map(b, AT + 100, 2 * GRANULE, DMA_FROM_DEVICE);
 	dma_unmap_single(b->dev, iova, 2 * GRANULE, DMA_FROM_DEVICE);
 	KUNIT_EXPECT_EQ(test, atomic_read(&sync.calls), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&unmap.calls), 2);
