@@ -433,15 +433,28 @@ static void test_rivals(void)
 /*
  * A CPU leaves a chunk while another one gives back the last of it: one of the two
  * has to notice that it is empty. What they could miss is a matter of nanoseconds,
- * so this is done often, with nothing between.
+ * so this is done often, with nothing between: who was first the last time waits a
+ * little longer.
  */
 
-static struct run leaving;
+#define MOST_LINGER 20000
+#define JITTER 64
 
-static void linger(struct worker *worker, unsigned int most)
+static struct run leaving;
+static int giver_waits; /* or, if it is negative, the other one does */
+
+static void linger(struct worker *worker, int steps)
 {
-	for (unsigned int i = pick(&worker->source, most); i; i--)
+	steps += pick(&worker->source, JITTER);
+	while (steps-- > 0)
 		__asm__ __volatile__("" : : : "memory");
+}
+
+static bool is_left(struct iommu_dma_zone *zone, u64 index)
+{
+	struct iommu_dma_chunk *chunk = xa_load(&zone->chunks, index);
+
+	return !chunk || READ_ONCE(chunk->state) == IOMMU_DMA_CHUNK_EMPTY;
 }
 
 static void leave(struct worker *worker, unsigned long rounds)
@@ -452,23 +465,25 @@ static void leave(struct worker *worker, unsigned long rounds)
 		.limit = U32_MAX,
 	};
 	unsigned int most = zone->max_empty;
-	struct iommu_dma_chunk *chunk;
 	unsigned long flags;
+	u64 index;
 
 	shim_set_cpu(1);
 	shim_set_online(1, false);
 	take(worker, &request, &leaving);
 	while (rounds--) {
+		index = leaving.iova / request.size;
 		/* It is kept, or goes away */
 		zone->max_empty = rounds & 1 ? most : 0;
 		meet(2);
-		linger(worker, 500);
+		linger(worker, -giver_waits);
 		xa_lock_irqsave(&zone->chunks, flags);
 		iommu_dma_zone_clear_slots(zone, 1, 1);
 		iommu_dma_zone_unlock(zone, flags);
+		giver_waits += is_left(zone, index) ? 1 : -1;
+		giver_waits = clamp(giver_waits, -MOST_LINGER, MOST_LINGER);
 		meet(2);
-		chunk = xa_load(&zone->chunks, leaving.iova / request.size);
-		if (chunk && chunk->state != IOMMU_DMA_CHUNK_EMPTY)
+		if (!is_left(zone, index))
 			shim_die("a chunk that is empty was left behind");
 		take(worker, &request, &leaving);
 	}
@@ -482,14 +497,16 @@ static void *leavers(void *arg)
 	/* Without begin(): nobody is stirred, and goes to another CPU */
 	struct worker *worker = arg;
 	unsigned long rounds = worker->ops * 4;
+	int waits;
 
 	if (!worker->number) {
 		leave(worker, rounds);
 	} else if (worker->number == 1) {
 		shim_set_cpu(2);
 		while (rounds--) {
+			waits = giver_waits;
 			meet(2);
-			linger(worker, 3000);
+			linger(worker, waits);
 			give(&workers[0], &leaving);
 			meet(2);
 		}
