@@ -368,7 +368,7 @@ static void test_short_undo(struct kunit *test)
 {
 	static const unsigned long attrs[] = { 0, DMA_ATTR_FORCE_CONTIGUOUS };
 	struct mock *mock = test->priv;
-	dma_addr_t iova;
+	dma_addr_t iova = 0;
 	void *buffer;
 
 	for (int i = 0; i < ARRAY_SIZE(attrs); i++) {
