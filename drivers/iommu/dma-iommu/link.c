@@ -17,6 +17,7 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/export.h>
+#include <linux/kmsan.h>
 
 #include "private.h"
 
@@ -256,6 +257,9 @@ int dma_iova_link(struct device *dev, struct dma_iova_state *state,
 	int ret = link_part(dev, state, phys, offset, size, dir, attrs);
 
 	if (!ret) {
+		/* The DMA API does that for other mappings */
+		if (!(attrs & DMA_ATTR_MMIO))
+			kmsan_handle_dma(phys, size, dir);
 		iommu_dma_debug_buffer(dev, state->addr + offset, phys, size,
 				       dir);
 		return 0;
