@@ -394,12 +394,12 @@ void iommu_dma_debug_release_late(struct iommu_dma_space *space,
 /* A map that failed may have left what nobody was told of: take it as it is */
 static void learn_left(struct iommu_dma_debug *debug, u64 first, u64 last)
 {
+	struct iommu_dma_space *space = &debug->domain->iova_cookie->space;
+	size_t granule = space->granule, nr;
 	struct iommu_dma_record *record;
-	size_t granule, nr;
 	u64 at, phys;
 
-	granule = debug->domain->iova_cookie->space.granule;
-	nr = min((last - first) / granule + 1, LEARN_MOST);
+	nr = min(((last - first) >> space->shift) + 1, LEARN_MOST);
 	for (at = first; nr--; at += granule) {
 		phys = iommu_iova_to_phys(debug->domain, at);
 		if (!phys)
