@@ -150,6 +150,23 @@ static void test_beside(struct kunit *test)
 	}
 }
 
+/* Map the page of a target, but not where the attacker has its scratch page */
+static void map_apart(struct kunit *test, struct hostile_target *target,
+		      dma_addr_t scratch)
+{
+	dma_addr_t taken;
+
+	hostile_ways[0].map(test, target);
+	while (target->iova == scratch) {
+		hostile_ways[0].unmap(target);
+		taken = edu_map(test, target->edu, target->second, PAGE_SIZE,
+				DMA_TO_DEVICE);
+		hostile_ways[0].map(test, target);
+		dma_unmap_single(hostile_dev(target), taken, PAGE_SIZE,
+				 DMA_TO_DEVICE);
+	}
+}
+
 /*
  * Test that an address of one device leads another one nowhere, and in particular not
  * to the first one's memory. Half of them attack the other half.
@@ -167,7 +184,8 @@ static void test_other(struct kunit *test)
 		for (unsigned int at = 0; at + 1 < hostile.nr; at += 2) {
 			target = &hostile.target[at + i / 2 % 2];
 			attacker = &hostile.target[at + !(i / 2 % 2)];
-			hostile_ways[0].map(test, target);
+			map_apart(test, target,
+				  hostile.scratch[attacker - hostile.target]);
 			own[target - hostile.target] =
 				target->iova + HOSTILE_SPOT;
 			others[attacker - hostile.target] =
