@@ -450,7 +450,7 @@ static void linger(struct worker *worker, int steps)
 		__asm__ __volatile__("" : : : "memory");
 }
 
-static bool is_left(struct iommu_dma_zone *zone, u64 index)
+static bool is_settled(struct iommu_dma_zone *zone, u64 index)
 {
 	struct iommu_dma_chunk *chunk = xa_load(&zone->chunks, index);
 
@@ -480,10 +480,10 @@ static void leave(struct worker *worker, unsigned long rounds)
 		xa_lock_irqsave(&zone->chunks, flags);
 		iommu_dma_zone_clear_slots(zone, 1, 1);
 		iommu_dma_zone_unlock(zone, flags);
-		giver_waits += is_left(zone, index) ? 1 : -1;
+		giver_waits += is_settled(zone, index) ? 1 : -1;
 		giver_waits = clamp(giver_waits, -MOST_LINGER, MOST_LINGER);
 		meet(2);
-		if (!is_left(zone, index))
+		if (!is_settled(zone, index))
 			shim_die("a chunk that is empty was left behind");
 		take(worker, &request, &leaving);
 	}
